@@ -1,0 +1,1 @@
+"""Leaf helpers without models. Every app may import them; they import no app."""
