@@ -1,0 +1,1 @@
+"""The only way out: the gateway and the drivers behind it."""

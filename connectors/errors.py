@@ -1,0 +1,46 @@
+"""Errors of the connectors. What a vendor answered is an `Outcome`, not an error."""
+
+from controlplane.lib.errors import DomainError, Invalid, NotFound, Unavailable
+
+
+class SendAborted(Exception):
+    """Raised by `CallContext.on_first_byte` to stop a call before it leaves; `code` says why."""
+
+    def __init__(self, code: str, detail: str = "") -> None:
+        super().__init__(f"{code}: {detail}" if detail else code)
+        self.code = code
+        self.detail = detail
+
+
+class UnknownTool(NotFound):
+    code, title = "unknown_tool", "No connector offers this tool"
+
+
+class UnknownDriver(NotFound):
+    code, title = "unknown_driver", "No such connector driver"
+
+
+class EgressDenied(DomainError):
+    code, status, title = "egress_denied", 403, "This address is not allowed for the connector"
+
+
+class ManifestInvalid(Invalid):
+    code, title = "manifest_invalid", "The connector manifest does not verify"
+
+
+class ConfigInvalid(Invalid):
+    code, title = "connector_config_invalid", "The connector instance is not configured correctly"
+
+
+class SignatureRefused(DomainError):
+    """A signature did not verify. `reason` is for the log and the counter, never for the sender."""
+
+    code, status, title = "signature_refused", 401, "The request is not signed correctly"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__()
+        self.reason = reason
+
+
+class ConnectorUnavailable(Unavailable):
+    code, title = "connector_unavailable", "The connector cannot be reached"
