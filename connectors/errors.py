@@ -1,6 +1,6 @@
 """Errors of the connectors. What a vendor answered is an `Outcome`, not an error."""
 
-from controlplane.lib.errors import DomainError, Invalid, NotFound, Unavailable
+from controlplane.lib.errors import DomainError, Invalid, NotFound
 
 
 class SendAborted(Exception):
@@ -18,10 +18,6 @@ class UnknownTool(NotFound):
 
 class UnknownDriver(NotFound):
     code, title = "unknown_driver", "No such connector driver"
-
-
-class EgressDenied(DomainError):
-    code, status, title = "egress_denied", 403, "This address is not allowed for the connector"
 
 
 class ManifestInvalid(Invalid):
@@ -42,5 +38,22 @@ class SignatureRefused(DomainError):
         self.reason = reason
 
 
-class ConnectorUnavailable(Unavailable):
-    code, title = "connector_unavailable", "The connector cannot be reached"
+class TransportError(Exception):
+    """Raised by a transport to its driver; the driver turns it into an `Outcome`."""
+
+    def __init__(self, code: str, detail: str = "") -> None:
+        super().__init__(f"{code}: {detail}" if detail else code)
+        self.code = code
+        self.detail = detail
+
+
+class NothingSent(TransportError):
+    """The request with the effect did not leave. `permanent`: trying again cannot help."""
+
+    def __init__(self, code: str, detail: str = "", *, permanent: bool = False) -> None:
+        super().__init__(code, detail)
+        self.permanent = permanent
+
+
+class ReplyLost(TransportError):
+    """The request left and no usable reply came back: for a write that is Unknown."""

@@ -92,7 +92,10 @@ class CallContext:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """What evidence keeps of one request: digests of both bodies, status (0: no reply), vendor's id of it."""
+    """What evidence keeps of one request: digests of both bodies, status (0: no reply), vendor's id of it.
+
+    `headers` are those of the request, secrets replaced.
+    """
 
     method: str
     url: str
@@ -101,6 +104,7 @@ class Exchange:
     response_sha256: str
     request_id: str = ""
     elapsed_ms: int = 0
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
