@@ -1,0 +1,189 @@
+"""Every setting of the deployment, read once from the environment. A bad value refuses to start."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from controlplane.database import Locator, parse_url, role_name
+from controlplane.env import Environment
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = Environment()
+
+# --- what kind of deployment -----------------------------------------------------------------------------
+INTERLOCK_PRODUCTION = env.flag("INTERLOCK_PRODUCTION", default=False)
+INTERLOCK_DATA_DIR = env.folder("INTERLOCK_DATA_DIR", BASE_DIR / "var")
+INTERLOCK_DEPLOYMENT = env.text("INTERLOCK_DEPLOYMENT", "interlock.localhost")  # first part of every log origin
+INTERLOCK_BASE_URL = env.text("INTERLOCK_BASE_URL", "http://localhost:8000")
+INTERLOCK_ALLOW_LOOPBACK = env.flag("INTERLOCK_ALLOW_LOOPBACK", default=not INTERLOCK_PRODUCTION)
+INTERLOCK_KEK = env.secret_bytes("INTERLOCK_KEK", 32)  # key-encryption key; without it a file in the data folder
+
+# --- limits and clocks -----------------------------------------------------------------------------------
+INTERLOCK_PDP_DEADLINE_MS = env.integer("INTERLOCK_PDP_DEADLINE_MS", 1000, at_least=50, at_most=10_000)
+INTERLOCK_BUNDLE_TTL = timedelta(seconds=env.integer("INTERLOCK_BUNDLE_TTL_S", 600, at_least=300, at_most=900))
+INTERLOCK_PAYLOAD_DAYS = env.integer("INTERLOCK_PAYLOAD_DAYS", 14, at_least=1, at_most=30)
+INTERLOCK_EVIDENCE_MAX_LAG_S = env.integer("INTERLOCK_EVIDENCE_MAX_LAG_S", 30, at_least=1, at_most=3600)
+INTERLOCK_EVIDENCE_MAX_PENDING = env.integer("INTERLOCK_EVIDENCE_MAX_PENDING", 50_000, at_least=10, at_most=10_000_000)
+
+# --- Django ----------------------------------------------------------------------------------------------
+SECRET_KEY = env.text("INTERLOCK_SECRET_KEY", "" if INTERLOCK_PRODUCTION else "development-only-" + "x" * 48)
+if len(SECRET_KEY) < 50:
+    env.refuse("INTERLOCK_SECRET_KEY must be set to at least 50 random characters in production")
+DEBUG = False
+ALLOWED_HOSTS = env.names("INTERLOCK_ALLOWED_HOSTS", [] if INTERLOCK_PRODUCTION else ["localhost", "127.0.0.1"])
+if not ALLOWED_HOSTS:
+    env.refuse("INTERLOCK_ALLOWED_HOSTS must name the hosts that the console is served under, comma-separated")
+CSRF_TRUSTED_ORIGINS = env.names("INTERLOCK_TRUSTED_ORIGINS", [])
+
+INSTALLED_APPS = [
+    "controlplane",
+    "workflows",
+    "connectors",
+    "approvals",
+    "policies",
+    "metering",
+    "evidence",
+    "tenants",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "guardian",
+    "rest_framework",
+    "drf_spectacular",
+    "django_q",
+]
+
+INSTALLED_APPS = [
+    a
+    for a in INSTALLED_APPS
+    if "." in a
+    or a in {"guardian", "rest_framework", "drf_spectacular", "django_q"}
+    or (BASE_DIR / a / "apps.py").exists()
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "controlplane.urls"
+ASGI_APPLICATION = "controlplane.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# --- database: every process connects as one of the roles, never as superuser ------------------------------
+INTERLOCK_DB_ROLE = env.choice("INTERLOCK_DB_ROLE", "app", ("owner", "app", "sequencer", "reader"))
+DATABASE_URL = env.text("DATABASE_URL")
+if DATABASE_URL:
+    try:
+        parse_url(DATABASE_URL)
+    except ValueError as error:
+        env.refuse(str(error))
+env.check()
+
+DATABASE_LOCATOR = Locator(INTERLOCK_DATA_DIR, DATABASE_URL)
+_server = DATABASE_LOCATOR.server()
+DATABASES = {
+    "default": {
+        "ENGINE": "tenants.postgres",
+        "HOST": _server.host,
+        "PORT": str(_server.port),
+        "NAME": env.text("INTERLOCK_DB_NAME", _server.name),
+        "USER": role_name(INTERLOCK_DB_ROLE),
+        "PASSWORD": DATABASE_LOCATOR.password(INTERLOCK_DB_ROLE),
+        "CONN_MAX_AGE": 600,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {"connect_timeout": 5},
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- queue: wake-ups only, the rows are the truth -------------------------------------------------------------
+Q_CLUSTER = {"name": "interlock", "timeout": 60, "retry": 90, "save_limit": -1, "workers": 2}
+
+# --- people ------------------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "tenants.User"
+AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
+SILENCED_SYSTEM_CHECKS = ["guardian.W001"]  # permissions are asked through tenants.permissions only
+ANONYMOUS_USER_NAME = None  # guardian: no anonymous person holds anything
+LOGIN_URL = "/login/"
+LOGIN_REDIRECT_URL = "/"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+]
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = 12 * 3600
+CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = INTERLOCK_PRODUCTION
+SECURE_SSL_REDIRECT = INTERLOCK_PRODUCTION
+SECURE_HSTS_SECONDS = 31_536_000 if INTERLOCK_PRODUCTION else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = INTERLOCK_PRODUCTION
+SECURE_PROXY_SSL_HEADER = (
+    ("HTTP_X_FORWARDED_PROTO", "https") if env.flag("INTERLOCK_BEHIND_PROXY", default=False) else None
+)
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+# --- language, time, files ---------------------------------------------------------------------------------
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "UTC"
+USE_TZ = True
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "static"] if (BASE_DIR / "static").exists() else []
+STATIC_ROOT = BASE_DIR / "build" / "static"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
+
+# --- REST ------------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "tenants.http.TokenAuthentication",
+        "tenants.http.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["tenants.http.IsActor"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Interlock",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.1",
+    "SERVE_INCLUDE_SCHEMA": False,
+}
+
+# --- logs ------------------------------------------------------------------------------------------------------
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"json": {"()": "controlplane.lib.logs.JsonFormatter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "root": {
+        "handlers": ["stderr"],
+        "level": env.choice("INTERLOCK_LOG_LEVEL", "WARNING", ("DEBUG", "INFO", "WARNING", "ERROR")),
+    },
+}
+env.check()

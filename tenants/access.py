@@ -1,0 +1,93 @@
+"""The only fetch for views. What is foreign is missing: both are 404."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from django.db import transaction
+
+from controlplane.lib import clock
+from controlplane.lib.errors import NotFound
+from tenants import scope, services
+from tenants.actors import Actor
+from tenants.errors import TokenRefused
+from tenants.models import ApiToken, Credential, Environment, Membership, Tenant, User, Workspace
+from tenants.permissions import Perm, holds, holds_anywhere, require
+
+
+def member(user: User, slug: str, method: str = "session") -> Actor:
+    """The user as an actor in the tenant named by a URL; NotFound for strangers and for what is not there."""
+    tenant_id = services.tenant_id_of(slug)
+    if tenant_id is None or not user.is_active:
+        raise NotFound
+    with scope.enter(tenant_id), transaction.atomic():
+        if not Membership.objects.filter(user=user).exists():
+            raise NotFound
+    return Actor(user.kind, user.id, tenant_id, user.label, method)
+
+
+def bearer(secret: str) -> Actor:
+    """The actor behind an API token; TokenRefused when unknown, expired, revoked or of a former member."""
+    owner = services.token_owner(secret)
+    if owner is None:
+        raise TokenRefused
+    tenant_id, token_id = owner
+    with scope.enter(tenant_id), transaction.atomic():
+        row = ApiToken.objects.select_related("user").get(pk=token_id)
+        member_still = Membership.objects.filter(user_id=row.user_id).exists()
+        alive = row.revoked_at is None and row.expires_at > clock.now() and row.user.is_active
+        if not (alive and member_still):
+            raise TokenRefused
+        seen = row.last_used_at
+    if seen is None or clock.now() - seen > timedelta(minutes=1):
+        with scope.enter(tenant_id):
+            services.note_token_use(token_id=token_id, at=clock.now())
+    return Actor(row.user.kind, row.user_id, tenant_id, row.user.label, "token", token_scopes=frozenset(row.scopes))
+
+
+def tenant(actor: Actor) -> Tenant:
+    return Tenant.objects.get(pk=actor.tenant_id)
+
+
+def workspaces(actor: Actor, perm: Perm = Perm.VIEW) -> list[Workspace]:
+    """Workspaces in which the actor holds the permission."""
+    return [w for w in Workspace.objects.order_by("slug") if holds(actor, perm, w.id)]
+
+
+def workspace_ids(actor: Actor, perm: Perm = Perm.VIEW) -> list[UUID]:
+    return [w.id for w in workspaces(actor, perm)]
+
+
+def workspace(actor: Actor, workspace_id: UUID, perm: Perm = Perm.VIEW) -> Workspace:
+    row = Workspace.objects.filter(pk=workspace_id).first()
+    if row is None or not holds(actor, perm, row.id):
+        raise NotFound
+    return row
+
+
+def environment(actor: Actor, environment_id: UUID, perm: Perm = Perm.VIEW) -> Environment:
+    row = Environment.objects.filter(pk=environment_id).first()
+    if row is None or not holds(actor, perm, row.workspace_id):
+        raise NotFound
+    return row
+
+
+def environments(actor: Actor) -> list[Environment]:
+    mine = workspace_ids(actor)
+    return list(Environment.objects.filter(workspace_id__in=mine).select_related("workspace").order_by("id"))
+
+
+def members(actor: Actor) -> list[Membership]:
+    require(actor, Perm.ADMIN)
+    return list(Membership.objects.select_related("user", "workspace").order_by("user__username", "role"))
+
+
+def tokens(actor: Actor) -> list[ApiToken]:
+    """All tokens for an administrator, otherwise the actor's own."""
+    rows = ApiToken.objects.select_related("user").order_by("-created_at")
+    return list(rows if holds_anywhere(actor, Perm.ADMIN) else rows.filter(user_id=actor.id))
+
+
+def credentials(actor: Actor) -> list[Credential]:
+    """Names and slots, never the secret."""
+    require(actor, Perm.MANAGE_CONNECTORS)
+    return list(Credential.objects.defer("ciphertext").order_by("name", "slot"))

@@ -1,0 +1,39 @@
+"""Envelope encryption: content under the tenant's data key, the data key under the key-encryption key."""
+
+import secrets
+from functools import lru_cache
+from uuid import UUID
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from tenants import keys, scope
+from tenants.models import DataKey
+
+
+def encrypt(content: bytes, context: str) -> tuple[DataKey, bytes]:
+    """Encrypt for the current tenant under its newest data key (made on first use)."""
+    row = DataKey.objects.order_by("-id").first() or _create()
+    return row, keys.seal(_aead(row), content, _context(context))
+
+
+def decrypt(row: DataKey, ciphertext: bytes, context: str) -> bytes:
+    return keys.unseal(_aead(row), ciphertext, _context(context))
+
+
+def _create() -> DataKey:
+    provider = keys.provider()
+    wrapped = provider.wrap(secrets.token_bytes(32), str(scope.current()).encode())
+    return DataKey.objects.create(wrapped=wrapped, kek_id=provider.kek_id)
+
+
+def _aead(row: DataKey) -> AESGCM:
+    return AESGCM(_unwrapped(row.tenant_id, bytes(row.wrapped)))
+
+
+@lru_cache(maxsize=512)
+def _unwrapped(tenant_id: UUID, wrapped: bytes) -> bytes:
+    return keys.provider().unwrap(wrapped, str(tenant_id).encode())
+
+
+def _context(purpose: str) -> bytes:
+    return f"{scope.current()}|{purpose}".encode()

@@ -1,0 +1,80 @@
+from dataclasses import dataclass
+from uuid import UUID
+
+from controlplane.lib.events import event
+
+
+@event("tenant.created")
+@dataclass(frozen=True)
+class TenantCreated:
+    slug: str
+
+
+@event("member.role_granted")
+@dataclass(frozen=True)
+class RoleGranted:
+    user_id: UUID
+    role: str
+    workspace_id: UUID
+
+
+@event("member.role_withdrawn")
+@dataclass(frozen=True)
+class RoleWithdrawn:
+    user_id: UUID
+    role: str
+    workspace_id: UUID
+
+
+@event("token.issued")
+@dataclass(frozen=True)
+class TokenIssued:
+    token_id: UUID
+    user_id: UUID
+    prefix: str
+    scopes: list[str]
+    expires_at: str
+
+
+@event("token.revoked")
+@dataclass(frozen=True)
+class TokenRevoked:
+    token_id: UUID
+    prefix: str
+
+
+@event("credential.stored")
+@dataclass(frozen=True)
+class CredentialStored:
+    name: str
+    rotated: bool
+
+
+@event("halt.engaged")
+@dataclass(frozen=True)
+class HaltEngaged:
+    halt_id: UUID
+    scope: str
+    mode: str
+    reason: str
+
+
+@event("halt.confirmed")
+@dataclass(frozen=True)
+class HaltConfirmed:
+    halt_id: UUID
+
+
+@event("halt.release_requested")
+@dataclass(frozen=True)
+class HaltReleaseRequested:
+    halt_id: UUID
+    reason: str
+
+
+@event("halt.released")
+@dataclass(frozen=True)
+class HaltReleased:
+    halt_id: UUID
+    engaged_by: UUID
+    requested_by: UUID

@@ -1,0 +1,115 @@
+"""How a request gets its actor and its scope: by session and URL in the console, by token in the API.
+
+Reads run in one transaction. Writes run without one, because each verb is its own durable transaction.
+"""
+
+from contextlib import ExitStack
+from typing import Any
+
+from django.contrib.auth.views import redirect_to_login
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponseBase
+from django.views import View
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.authentication import SessionAuthentication as DrfSessionAuthentication
+from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from controlplane.lib.errors import NotFound
+from controlplane.lib.logs import bind
+from tenants import access, scope
+from tenants.actors import Actor
+from tenants.errors import TokenRefused
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class ConsoleView(View):
+    """A page under `/o/<tenant>/…`: signed in, member of the tenant (else 404), inside its scope."""
+
+    actor: Actor
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not request.user.is_authenticated:
+            return redirect_to_login(request.get_full_path())
+        try:
+            self.actor = access.member(request.user, kwargs.pop("tenant"))
+        except NotFound as error:
+            raise Http404 from error
+        with ExitStack() as stack:
+            stack.enter_context(bind(tenant_id=self.actor.tenant_id, actor_id=self.actor.id))
+            stack.enter_context(scope.enter(self.actor.tenant_id))
+            if request.method in SAFE_METHODS:
+                stack.enter_context(transaction.atomic())
+            return self.rendered(super().dispatch(request, *args, **kwargs))
+
+    @staticmethod
+    def rendered(response: HttpResponseBase) -> HttpResponseBase:
+        """Templates read the database: render while scope and transaction are open."""
+        render = getattr(response, "render", None)
+        return render() if callable(render) and not getattr(response, "is_rendered", True) else response
+
+
+class TokenAuthentication(BaseAuthentication):
+    """`Authorization: Bearer il_…`."""
+
+    def authenticate(self, request: Request) -> tuple[Any, Actor] | None:
+        kind, _, secret = request.headers.get("Authorization", "").partition(" ")
+        if kind.lower() != "bearer":
+            return None
+        try:
+            actor = access.bearer(secret.strip())
+        except TokenRefused as error:
+            raise AuthenticationFailed(error.detail, code=error.code) from error
+        return actor, actor
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="interlock"'
+
+
+class SessionAuthentication(DrfSessionAuthentication):
+    """A browser session (CSRF-checked) plus `X-Interlock-Tenant: <slug>`."""
+
+    def authenticate(self, request: Request) -> tuple[Any, Actor] | None:
+        found = super().authenticate(request)
+        if found is None:
+            return None
+        slug = request.headers.get("X-Interlock-Tenant", "")
+        try:
+            actor = access.member(found[0], slug)
+        except NotFound as error:
+            raise AuthenticationFailed("name one of your tenants in X-Interlock-Tenant") from error
+        return actor, actor
+
+
+class IsActor(BasePermission):
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return isinstance(request.auth, Actor)
+
+
+class ApiView(APIView):
+    """An API view inside the scope of the actor's tenant."""
+
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        with ExitStack() as self._stack:
+            response = super().dispatch(request, *args, **kwargs)
+            render = getattr(response, "render", None)
+            return render() if callable(render) and not response.is_rendered else response
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if not isinstance(request.auth, Actor):
+            raise NotAuthenticated
+        self._stack.enter_context(bind(tenant_id=request.auth.tenant_id, actor_id=request.auth.id))
+        self._stack.enter_context(scope.enter(request.auth.tenant_id))
+        if request.method in SAFE_METHODS:
+            self._stack.enter_context(transaction.atomic())
+
+    @property
+    def actor(self) -> Actor:
+        actor = self.request.auth
+        if not isinstance(actor, Actor):
+            raise NotAuthenticated
+        return actor

@@ -1,0 +1,22 @@
+from tenants.models.base import TenantManager, TenantModel, TenantQuerySet
+from tenants.models.halts import Halt
+from tenants.models.people import ApiToken, Membership, User, WorkspaceUserPermission
+from tenants.models.places import Environment, Tenant, Workspace
+from tenants.models.secrets import Credential, DataKey, Payload
+
+__all__ = [
+    "ApiToken",
+    "Credential",
+    "DataKey",
+    "Environment",
+    "Halt",
+    "Membership",
+    "Payload",
+    "Tenant",
+    "TenantManager",
+    "TenantModel",
+    "TenantQuerySet",
+    "User",
+    "Workspace",
+    "WorkspaceUserPermission",
+]

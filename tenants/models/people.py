@@ -1,0 +1,83 @@
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+from guardian.managers import UserObjectPermissionManager
+from guardian.models import UserObjectPermissionBase
+
+from controlplane.lib import ids
+from tenants import scope
+from tenants.models.base import TenantModel, TenantQuerySet, require_transaction
+from tenants.models.places import Workspace
+from tenants.roles import Role
+
+
+class User(AbstractUser):
+    """A person or a service identity. Global: what they may do is a matter of memberships."""
+
+    class Kind(models.TextChoices):
+        HUMAN = "human", "Human"
+        SERVICE = "service", "Service"
+        AGENT = "agent", "Agent"
+
+    id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
+    kind = models.CharField(max_length=16, choices=Kind.choices, default=Kind.HUMAN)
+
+    class Meta:
+        verbose_name = "user"
+
+    @property
+    def label(self) -> str:
+        return self.get_full_name() or self.username
+
+
+class Membership(TenantModel):
+    """A user's place in a tenant. The role is applied to the workspace as guardian permissions."""
+
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="memberships")
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="memberships")
+    role = models.CharField(max_length=24, choices=[(r.value, r.label) for r in Role])
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "user", "workspace", "role"], name="membership_once"),
+            models.UniqueConstraint(fields=["tenant", "id"], name="membership_within_tenant"),
+        ]
+
+
+class WorkspaceUserPermissionManager(UserObjectPermissionManager):
+    """guardian's manager, which sees the entered tenant only."""
+
+    def get_queryset(self) -> TenantQuerySet["WorkspaceUserPermission"]:
+        require_transaction()
+        queryset: TenantQuerySet[WorkspaceUserPermission] = TenantQuerySet(self.model, using=self._db)
+        return queryset.filter(tenant_id=scope.current())
+
+
+class WorkspaceUserPermission(UserObjectPermissionBase):
+    """django-guardian's permission of a user on a workspace, as our own row with its tenant."""
+
+    tenant = models.ForeignKey(
+        "tenants.Tenant", on_delete=models.PROTECT, default=scope.current, related_name="+", editable=False
+    )
+    content_object = models.ForeignKey(Workspace, on_delete=models.CASCADE)
+
+    objects = WorkspaceUserPermissionManager()
+
+    class Meta(UserObjectPermissionBase.Meta):
+        base_manager_name = "objects"
+        default_manager_name = "objects"
+
+
+class ApiToken(TenantModel):
+    """A bearer token: only the SHA-256 of it is kept; the prefix makes a leaked one recognisable."""
+
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="tokens")
+    name = models.CharField(max_length=80)
+    prefix = models.CharField(max_length=16)
+    digest = models.BinaryField(max_length=32, unique=True)
+    scopes = models.JSONField(default=list, help_text="Permissions that the token may use; empty = none")
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta(TenantModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["tenant", "id"], name="apitoken_within_tenant")]

@@ -1,0 +1,48 @@
+from django.db import models
+
+from tenants.models.base import TenantModel
+
+
+class DataKey(TenantModel):
+    """A tenant's data key, wrapped by the key-encryption key. The newest one encrypts, all decrypt."""
+
+    wrapped = models.BinaryField()
+    kek_id = models.CharField(max_length=64)
+
+    class Meta(TenantModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["tenant", "id"], name="datakey_within_tenant")]
+
+
+class Credential(TenantModel):
+    """One slot of a secret. Configuration refers to it by name (`cred:<name>`) and never holds it."""
+
+    class Slot(models.TextChoices):
+        CURRENT = "current", "Current"
+        PREVIOUS = "previous", "Previous"
+
+    name = models.SlugField(max_length=80)
+    slot = models.CharField(max_length=8, choices=Slot.choices, default=Slot.CURRENT)
+    key = models.ForeignKey(DataKey, on_delete=models.PROTECT, related_name="+")
+    ciphertext = models.BinaryField()
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "name", "slot"], name="credential_slot_once"),
+            models.UniqueConstraint(fields=["tenant", "id"], name="credential_within_tenant"),
+        ]
+
+
+class Payload(TenantModel):
+    """Content (inputs, outputs, prompts) by digest: encrypted, and always expiring."""
+
+    digest = models.CharField(max_length=64)
+    media_type = models.CharField(max_length=64, default="application/json")
+    key = models.ForeignKey(DataKey, on_delete=models.PROTECT, related_name="+")
+    ciphertext = models.BinaryField()
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "digest"], name="payload_once"),
+            models.UniqueConstraint(fields=["tenant", "id"], name="payload_within_tenant"),
+        ]

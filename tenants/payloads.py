@@ -1,0 +1,55 @@
+"""Content by digest: encrypted, expiring. Evidence keeps commitments; the content itself lives here, for a while."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db.models import F
+
+from controlplane.lib import clock
+from controlplane.lib.canonical import canonical, sha256_hex
+from tenants import datakeys
+from tenants.errors import PayloadExpired
+from tenants.models import Payload
+
+
+def put(content: bytes, media_type: str = "application/json") -> str:
+    """Keep content for the configured days; returns its SHA-256 (64 hex). The same content is one row."""
+    digest = sha256_hex(content)
+    key, ciphertext = datakeys.encrypt(content, f"payload|{digest}")
+    expires_at = clock.now() + timedelta(days=settings.INTERLOCK_PAYLOAD_DAYS)
+    Payload.objects.bulk_create(
+        [Payload(digest=digest, media_type=media_type, key=key, ciphertext=ciphertext, expires_at=expires_at)],
+        update_conflicts=True,
+        unique_fields=["tenant", "digest"],
+        update_fields=["expires_at"],
+    )
+    return digest
+
+
+def get(digest: str) -> bytes:
+    """The content; raises PayloadExpired when it is past its time, erased or was never kept."""
+    row = Payload.objects.filter(digest=digest, expires_at__gt=clock.now()).select_related("key").first()
+    if row is None:
+        raise PayloadExpired(f"the content {digest[:12]}… is no longer kept")
+    return datakeys.decrypt(row.key, bytes(row.ciphertext), f"payload|{digest}")
+
+
+def put_json(value: object) -> str:
+    return put(canonical(value))
+
+
+def get_json(digest: str) -> Any:
+    return json.loads(get(digest))
+
+
+def forget(digests: list[str]) -> int:
+    """Erase content at once (a tenant that did not opt in keeps none after a run closes)."""
+    return Payload.objects.filter(digest__in=digests).delete()[0]
+
+
+def forget_expired(limit: int = 1000) -> int:
+    """Erase what is past its time, oldest first; returns how many rows."""
+    due = Payload.objects.filter(expires_at__lte=clock.now()).order_by(F("expires_at"))[:limit]
+    return Payload.objects.filter(pk__in=list(due.values_list("pk", flat=True))).delete()[0]

@@ -1,0 +1,1 @@
+"""Django's PostgreSQL backend, plus the tenant of the work announced at every BEGIN."""

@@ -1,0 +1,59 @@
+"""What people may do. Pure tables: roles are names for sets of permissions on a workspace."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+
+
+class Perm(StrEnum):
+    """A permission; its value is the codename that django-guardian stores."""
+
+    VIEW = "view"
+    VIEW_PAYLOADS = "view_payloads"
+    VIEW_COSTS = "view_costs"
+    START_RUN = "start_run"
+    OPERATE = "operate"
+    APPROVE = "approve"
+    APPROVE_HIGH = "approve_high"
+    AUTHOR_POLICY = "author_policy"
+    ACTIVATE_POLICY = "activate_policy"
+    MANAGE_CONNECTORS = "manage_connectors"
+    MANAGE_WORKFLOWS = "manage_workflows"
+    MANAGE_BUDGETS = "manage_budgets"
+    ENGAGE_HALT = "engage_halt"
+    RELEASE_HALT = "release_halt"
+    EXPORT_EVIDENCE = "export_evidence"
+    ADMIN = "admin"
+
+    @property
+    def label(self) -> str:
+        return self.value.replace("_", " ").capitalize()
+
+
+class Role(StrEnum):
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    APPROVER = "approver"
+    POLICY_AUTHOR = "policy_author"
+    AUDITOR = "auditor"
+    ADMIN = "admin"
+    SERVICE = "service"
+
+    @property
+    def label(self) -> str:
+        return self.value.replace("_", " ").capitalize()
+
+
+_VIEW = frozenset({Perm.VIEW, Perm.VIEW_COSTS})
+
+ROLE_PERMISSIONS: Mapping[Role, frozenset[Perm]] = MappingProxyType(
+    {
+        Role.VIEWER: _VIEW,
+        Role.OPERATOR: _VIEW | {Perm.VIEW_PAYLOADS, Perm.START_RUN, Perm.OPERATE, Perm.ENGAGE_HALT, Perm.RELEASE_HALT},
+        Role.APPROVER: _VIEW | {Perm.VIEW_PAYLOADS, Perm.APPROVE, Perm.ENGAGE_HALT, Perm.RELEASE_HALT},
+        Role.POLICY_AUTHOR: _VIEW | {Perm.AUTHOR_POLICY},
+        Role.AUDITOR: _VIEW | {Perm.VIEW_PAYLOADS, Perm.EXPORT_EVIDENCE},
+        Role.ADMIN: frozenset(Perm) - {Perm.APPROVE, Perm.APPROVE_HIGH},
+        Role.SERVICE: frozenset({Perm.VIEW, Perm.START_RUN}),
+    }
+)
