@@ -1,0 +1,1 @@
+"""Workflow definitions, runs and the engine that carries them out as sagas."""

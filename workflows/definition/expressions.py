@@ -1,0 +1,198 @@
+"""CEL expressions in definitions: `${{ … }}` inside values, and bare ones behind `when:`.
+
+The language is Google's Common Expression Language (github.com/google/cel-spec): total, no side effects,
+bounded loops. The engine (cel-expr-python, C++ underneath) has its own limits on iterations and depth.
+
+Names are closed: an environment declares `steps.<id>.output` and so on one by one, so that the type checker
+itself reports an unknown step. Values are JSON without floats.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from cel_expr_python import cel
+
+from controlplane.lib.errors import Invalid
+
+MAX_LENGTH = 1000
+
+_OPEN, _CLOSE = "${{", "}}"
+_ERROR_AT = re.compile(r"<input>:(\d+):(\d+): ([^\n]*)")
+_STRING = re.compile(r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'', re.DOTALL)
+_STEP = re.compile(r"\bsteps\.([A-Za-z_][A-Za-z0-9_]*)")
+_MAPS = ("trigger", "event", "constants", "run")
+
+
+class ExpressionError(Invalid):
+    """An expression does not parse, names something unknown, or fails on the data. Never retried."""
+
+    code, title = "expression_error", "An expression cannot be evaluated"
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """An expression inside a text; `offset` is where it starts in that text."""
+
+    expression: str
+    offset: int
+
+
+def parts_of(text: str) -> tuple[Literal | Hole, ...]:
+    """Cut a text at its `${{ … }}`; raises `ExpressionError` when one is not closed."""
+    return tuple(_cut(text))
+
+
+def _cut(text: str) -> Iterator[Literal | Hole]:
+    position = 0
+    while (start := text.find(_OPEN, position)) >= 0:
+        if start > position:
+            yield Literal(text[position:start])
+        inner = start + len(_OPEN)
+        end = _closing(text, inner)
+        yield Hole(text[inner:end].strip(), inner)
+        position = end + len(_CLOSE)
+    if position < len(text):
+        yield Literal(text[position:])
+
+
+def _closing(text: str, position: int) -> int:
+    """Where the expression ends: braces and quotes inside it do not count."""
+    depth = 0
+    while position < len(text):
+        if quoted := _STRING.match(text, position):
+            position = quoted.end()
+            continue
+        if depth == 0 and text.startswith(_CLOSE, position):
+            return position
+        depth += {"{": 1, "}": -1}.get(text[position], 0)
+        position += 1
+    raise ExpressionError("`${{` is not closed by `}}`")
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What an expression may refer to. `steps`: ids of steps; `maps`: of trigger, event, constants, run."""
+
+    steps: frozenset[str]
+    maps: frozenset[str] = frozenset({"trigger", "constants", "run"})
+
+
+def compile_expression(expression: str, names: Names) -> Any:
+    """Check syntax, names and types; raises `ExpressionError` with line and column inside the expression."""
+    if len(expression) > MAX_LENGTH:
+        raise ExpressionError(f"longer than {MAX_LENGTH} characters")
+    try:
+        return _environment(names).compile(expression)
+    except RuntimeError as error:
+        raise _at(str(error)) from error
+
+
+def evaluate(expression: str, names: Names, values: Mapping[str, Any]) -> Any:
+    """The JSON value of an expression. `values` holds `trigger`, `steps.<id>.output`, … by full name."""
+    compiled = _compiled(expression, names)
+    try:
+        result = compiled.eval(data=dict(values))
+        plain = result.plain_value()
+    except (RuntimeError, ValueError, TypeError) as error:
+        raise ExpressionError(f"`{expression}`: {error}") from error
+    if result.type().name() == "ERROR":
+        raise ExpressionError(f"`{expression}`: {plain}")
+    return _json(plain, expression)
+
+
+def holds(expression: str, names: Names, values: Mapping[str, Any]) -> bool:
+    """A `when:` condition. Anything but true or false is an error, not a guess."""
+    answer = evaluate(expression, names, values)
+    if not isinstance(answer, bool):
+        raise ExpressionError(f"`{expression}` is not true or false")
+    return answer
+
+
+def fill(tree: Any, names: Names, values: Mapping[str, Any]) -> Any:
+    """A copy of a value with every `${{ … }}` evaluated. A text that is one expression keeps its type."""
+    if isinstance(tree, Mapping):
+        return {key: fill(member, names, values) for key, member in tree.items()}
+    if isinstance(tree, list):
+        return [fill(member, names, values) for member in tree]
+    if isinstance(tree, str):
+        return _fill_text(tree, names, values)
+    return tree
+
+
+def _fill_text(text: str, names: Names, values: Mapping[str, Any]) -> Any:
+    parts = parts_of(text)
+    if len(parts) == 1 and isinstance(parts[0], Hole):
+        return evaluate(parts[0].expression, names, values)
+    return "".join(
+        part.text if isinstance(part, Literal) else _as_text(part, names, values) for part in parts
+    )
+
+
+def _as_text(hole: Hole, names: Names, values: Mapping[str, Any]) -> str:
+    value = evaluate(hole.expression, names, values)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str | int):
+        return str(value)
+    raise ExpressionError(f"`{hole.expression}` is not a text or a number, so it cannot stand inside a text")
+
+
+def texts_in(tree: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Every text in a value with the path to it."""
+    if isinstance(tree, Mapping):
+        for key, member in tree.items():
+            yield from texts_in(member, (*path, key))
+    elif isinstance(tree, list):
+        for index, member in enumerate(tree):
+            yield from texts_in(member, (*path, index))
+    elif isinstance(tree, str):
+        yield path, tree
+
+
+def steps_named(expressions: Sequence[str]) -> frozenset[str]:
+    """Ids of the steps that expressions refer to; text in quotes does not count."""
+    bare = (_STRING.sub("''", expression) for expression in expressions)
+    return frozenset(name for text in bare for name in _STEP.findall(text))
+
+
+@lru_cache(maxsize=2048)
+def _compiled(expression: str, names: Names) -> Any:
+    return compile_expression(expression, names)
+
+
+@lru_cache(maxsize=256)
+def _environment(names: Names) -> Any:
+    anything = cel.Type("map<string, dyn>")
+    variables = {name: anything for name in _MAPS if name in names.maps}
+    for step in names.steps:
+        variables[f"steps.{step}.output"] = anything
+        variables[f"steps.{step}.state"] = cel.Type.STRING
+    return cel.NewEnv(variables=variables)
+
+
+def _at(message: str) -> ExpressionError:
+    found = _ERROR_AT.search(message)
+    if found is None:
+        return ExpressionError(message.split("\n", 1)[0])
+    line, column, problem = found.groups()
+    return ExpressionError(problem, line=int(line), column=int(column))
+
+
+def _json(value: Any, expression: str) -> Any:
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, list):
+        return [_json(member, expression) for member in value]
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        return {key: _json(member, expression) for key, member in value.items()}
+    raise ExpressionError(
+        f"`{expression}` gives a {type(value).__name__}: use text, whole numbers, lists and maps"
+    )

@@ -1,0 +1,60 @@
+"""From text to a checked definition."""
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+
+from workflows.definition.findings import DefinitionRefused, Finding
+from workflows.definition.lint import Catalogue, lint
+from workflows.definition.model import Definition, build, document_of
+from workflows.definition.source import Source, parse
+
+_SCHEMA = Path(__file__).resolve().parent.parent / "schemas" / "workflow-1.json"
+
+
+def load(text: str, *, file: str, catalogue: Catalogue) -> Definition:
+    """Parse, validate and lint; raises `DefinitionRefused` with all findings of the first bad stage."""
+    source = parse(text, file=file)
+    if findings := schema_findings(source):
+        raise DefinitionRefused(findings)
+    definition = build(document_of(source.value))
+    if findings := lint(definition, source, catalogue):
+        raise DefinitionRefused(findings)
+    return definition
+
+
+def schema_findings(source: Source) -> list[Finding]:
+    """Where the document departs from `workflow-1.json`, in the order of the file."""
+    found = [_finding(source, error) for error in _validator().iter_errors(source.value)]
+    return sorted(found, key=lambda f: (f.place.line, f.place.column, f.message))
+
+
+def _finding(source: Source, error: ValidationError) -> Finding:
+    path = (*error.absolute_path, *_unexpected(error))
+    return Finding("schema", error.message[:300], _hint(error), source.place(*path))
+
+
+def _unexpected(error: ValidationError) -> tuple[str, ...]:
+    """The first member that the schema does not know, so that the finding stands on its line."""
+    if error.validator != "additionalProperties" or not isinstance(error.instance, dict):
+        return ()
+    known = error.schema.get("properties", {}) if isinstance(error.schema, dict) else {}
+    return tuple(name for name in error.instance if name not in known)[:1]
+
+
+def _hint(error: ValidationError) -> str:
+    schema: Any = error.schema
+    if error.validator == "additionalProperties" and isinstance(schema, dict):
+        return f"known here are: {', '.join(schema.get('properties', {}))}"
+    if error.validator == "required":
+        return "add it"
+    return f"see workflow-1.json, `{error.validator}`"
+
+
+@cache
+def _validator() -> Draft202012Validator:
+    return Draft202012Validator(json.loads(_SCHEMA.read_text()))

@@ -1,0 +1,116 @@
+"""States of runs and steps, with every legal transition as a table. Pure."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+
+
+class RunState(StrEnum):
+    QUEUED = "QUEUED"
+    RUNNING = "RUNNING"
+    WAITING = "WAITING"
+    COMPENSATING = "COMPENSATING"
+    NEEDS_ATTENTION = "NEEDS_ATTENTION"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    REJECTED = "REJECTED"
+    CANCELLED = "CANCELLED"
+    ROLLED_BACK = "ROLLED_BACK"
+    ABANDONED = "ABANDONED"
+
+
+class StepState(StrEnum):
+    PENDING = "PENDING"
+    READY = "READY"
+    RUNNING = "RUNNING"
+    WAITING = "WAITING"
+    RETRYING = "RETRYING"
+    UNKNOWN = "UNKNOWN"
+    SUCCEEDED = "SUCCEEDED"
+    SKIPPED = "SKIPPED"
+    FAILED = "FAILED"
+    COMPENSATING = "COMPENSATING"
+    COMPENSATED = "COMPENSATED"
+    CONFLICT = "CONFLICT"
+
+
+class WaitReason(StrEnum):
+    """Why a run waits. `halt` is the kill switch: an overlay that ends when the halt is released."""
+
+    NONE = ""
+    APPROVAL = "approval"
+    TIMER = "timer"
+    RECONCILE = "reconcile"
+    THROTTLE = "throttle"
+    HALT = "halt"
+
+
+class DeadLetterState(StrEnum):
+    OPEN = "OPEN"
+    REDRIVEN = "REDRIVEN"
+
+
+_ENDED_WITHOUT_EFFECT = frozenset({RunState.FAILED, RunState.REJECTED, RunState.CANCELLED})
+
+RUN_MOVES: Mapping[RunState, frozenset[RunState]] = MappingProxyType(
+    {
+        RunState.QUEUED: frozenset({RunState.RUNNING}) | _ENDED_WITHOUT_EFFECT,
+        RunState.RUNNING: frozenset({RunState.WAITING, RunState.SUCCEEDED, RunState.COMPENSATING})
+        | _ENDED_WITHOUT_EFFECT,
+        RunState.WAITING: frozenset({RunState.RUNNING, RunState.COMPENSATING}) | _ENDED_WITHOUT_EFFECT,
+        RunState.COMPENSATING: frozenset({RunState.ROLLED_BACK, RunState.NEEDS_ATTENTION}),
+        RunState.NEEDS_ATTENTION: frozenset({RunState.ROLLED_BACK, RunState.ABANDONED}),
+        RunState.SUCCEEDED: frozenset(),
+        RunState.FAILED: frozenset(),
+        RunState.REJECTED: frozenset(),
+        RunState.CANCELLED: frozenset(),
+        RunState.ROLLED_BACK: frozenset(),
+        RunState.ABANDONED: frozenset(),
+    }
+)
+
+_AFTER_A_CALL = frozenset(
+    {
+        StepState.SUCCEEDED,
+        StepState.WAITING,
+        StepState.RETRYING,
+        StepState.FAILED,
+        StepState.UNKNOWN,
+    }
+)
+
+STEP_MOVES: Mapping[StepState, frozenset[StepState]] = MappingProxyType(
+    {
+        StepState.PENDING: frozenset({StepState.READY}),
+        StepState.READY: frozenset({StepState.RUNNING, StepState.SKIPPED, StepState.FAILED}),
+        StepState.RUNNING: _AFTER_A_CALL,
+        StepState.WAITING: _AFTER_A_CALL,
+        StepState.RETRYING: _AFTER_A_CALL,
+        StepState.UNKNOWN: frozenset({StepState.SUCCEEDED, StepState.RETRYING, StepState.FAILED}),
+        StepState.SUCCEEDED: frozenset({StepState.COMPENSATING}),
+        StepState.COMPENSATING: frozenset({StepState.COMPENSATED, StepState.CONFLICT}),
+        StepState.SKIPPED: frozenset(),
+        StepState.FAILED: frozenset(),
+        StepState.COMPENSATED: frozenset(),
+        StepState.CONFLICT: frozenset(),
+    }
+)
+
+CLOSED_RUN_STATES = frozenset(state for state, onward in RUN_MOVES.items() if not onward)
+OPEN_RUN_STATES = frozenset(RunState) - CLOSED_RUN_STATES
+ENGINE_RUN_STATES = frozenset({RunState.QUEUED, RunState.RUNNING, RunState.WAITING, RunState.COMPENSATING})
+"""The states that the engine moves on from; NEEDS_ATTENTION is a person's."""
+
+
+class IllegalMove(ValueError):
+    """A transition that the tables do not know: a bug, never a state of the world."""
+
+
+def check_run_move(old: RunState, new: RunState) -> None:
+    if old is not new and new not in RUN_MOVES[old]:
+        raise IllegalMove(f"run {old} -> {new}")
+
+
+def check_step_move(old: StepState, new: StepState) -> None:
+    if old is not new and new not in STEP_MOVES[old]:
+        raise IllegalMove(f"step {old} -> {new}")
