@@ -1,0 +1,206 @@
+"""`/__ctl`: the hands that tests, the demo and a curious person lay on the stand-ins."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from connectors.sandbox import accounts
+from connectors.sandbox.servicenow import schema
+from connectors.sandbox.slack.people import NothingToClick
+from connectors.sandbox.wire import BadBodyError, Request, Response, page, reply
+from connectors.sandbox.world import World
+
+TEXT_COLUMNS = ("text", "document", "description", "short_description", "body", "ticket", "message")
+LABEL_COLUMNS = ("label", "topic_group", "category", "class", "topic", "group")
+
+
+def serve(world: World, request: Request) -> Response:
+    name = request.path.removeprefix("/__ctl/")
+    act = ACTIONS.get((request.method, name))
+    if act is None:
+        return reply(404, {"error": f"no {request.method} {request.path}"})
+    try:
+        return act(world, request)
+    except (BadBodyError, KeyError, ValueError, LookupError) as wrong:
+        return reply(400, {"error": f"{type(wrong).__name__}: {wrong}"})
+
+
+def _health(world: World, request: Request) -> Response:
+    return reply(200, {"ok": True, "now": world.clock.now()})
+
+
+def _add_fault(world: World, request: Request) -> Response:
+    return reply(201, world.faults.add(request.json()).described())
+
+
+def _faults(world: World, request: Request) -> Response:
+    return reply(200, {"faults": world.faults.listed()})
+
+
+def _clear_faults(world: World, request: Request) -> Response:
+    world.faults.clear()
+    return reply(200, {"faults": []})
+
+
+def _clock(world: World, request: Request) -> Response:
+    world.clock.advance(float(request.json().get("advance_s", 0)))
+    return reply(200, {"now": world.clock.now(), "offset_s": world.clock.offset_s})
+
+
+def _state(world: World, request: Request) -> Response:
+    """`?sys_id=` gives one incident with its notes, otherwise everything."""
+    with world.lock:
+        if sys_id := request.query("sys_id"):
+            notes = world.tables.journal(sys_id, "work_notes")
+            return reply(200, {"record": world.tables.rows["incident"][sys_id], "work_notes": notes})
+        slack = {"channels": world.workspace.channels, "ephemerals": world.workspace.ephemerals}
+        slack["views"] = world.workspace.views
+        deliveries = world.webhook.deliveries
+        return reply(200, {"servicenow": world.tables.rows, "deliveries": deliveries, "slack": slack})
+
+
+def _log(world: World, request: Request) -> Response:
+    rows = world.log.select(
+        since=int(request.query("since", "0")), path=request.query("path"), method=request.query("method")
+    )
+    return reply(200, {"log": rows})
+
+
+def _ledger(world: World, request: Request) -> Response:
+    names = ("vendor", "kind", "target", "origin", "number")
+    equal = {name: request.query(name) for name in names if request.query(name)}
+    rows = world.ledger.select(since=int(request.query("since", "0")), **equal)
+    return reply(200, {"ledger": rows})
+
+
+def _reset(world: World, request: Request) -> Response:
+    with world.lock:
+        world.reset()
+    return reply(200, {"ok": True})
+
+
+def _seed(world: World, request: Request) -> Response:
+    """`{"incidents": [{"short_description", ...}], "caller": "abel.tuter"}`: people report incidents."""
+    spec = request.json()
+    caller = spec.get("caller", "abel.tuter")
+    common = {"caller_id": schema.stable_id("sys_user", caller)}
+    with world.lock:
+        reports = [common | one for one in spec["incidents"]]
+        made = [world.tables.create("incident", one, actor=caller, origin="person") for one in reports]
+    for record in made:
+        world.webhook.incident_created(record)
+    return reply(201, {"incidents": [{"sys_id": one["sys_id"], "number": one["number"]} for one in made]})
+
+
+def _edit(world: World, request: Request) -> Response:
+    """`{"sys_id", "changes", "by", "quiet"}`.
+
+    Somebody edits an incident at the vendor; quiet moves no counter.
+    """
+    spec = request.json()
+    record = world.tables.rows["incident"][spec["sys_id"]]
+    with world.lock:
+        if spec.get("quiet"):
+            world.tables.edit_quietly(record, spec["changes"])
+        else:
+            editor = spec.get("by", "beth.anglin")
+            world.tables.update("incident", record, spec["changes"], actor=editor, origin="person")
+        return reply(200, {"record": record})
+
+
+def _train(world: World, request: Request) -> Response:
+    """`{"rows": [{"text", "label"}]}`, or a CSV file with a text and a label column as the body."""
+    if request.headers.get("content-type", "").startswith("text/csv"):
+        rows = labelled_rows(request.body.decode())
+    else:
+        rows = [(str(row["text"]), str(row["label"])) for row in request.json()["rows"]]
+    return reply(200, world.train(rows))
+
+
+def labelled_rows(text: str) -> list[tuple[str, str]]:
+    """`(text, label)` pairs of a CSV file.
+
+    The columns are found by their names. ValueError when there are none.
+    """
+    rows = list(csv.DictReader(io.StringIO(text)))
+    names = list(rows[0]) if rows else []
+    text_column = next((name for name in TEXT_COLUMNS if name in names), None)
+    label_column = next((name for name in LABEL_COLUMNS if name in names and name != text_column), None)
+    if not text_column or not label_column:
+        raise ValueError(f"no text and label column among {names}")
+    return [(row[text_column] or "", row[label_column] or "") for row in rows]
+
+
+def _configure_webhook(world: World, request: Request) -> Response:
+    world.webhook.configure(request.json())
+    return reply(200, {"url": world.webhook.url, "retries": world.webhook.retries})
+
+
+def _redeliver(world: World, request: Request) -> Response:
+    """`{"sys_id", "secret"?}`: the same event again; another secret makes it a forgery."""
+    spec = request.json()
+    return reply(200, world.webhook.send(spec["sys_id"], secret=spec.get("secret", "")))
+
+
+def _configure_slack(world: World, request: Request) -> Response:
+    """`{"interactivity_url"?, "signing_secret"?, "revoke"?}`."""
+    spec = request.json()
+    world.workspace.interactivity_url = spec.get("interactivity_url", world.workspace.interactivity_url)
+    world.workspace.signing_secret = spec.get("signing_secret", world.workspace.signing_secret)
+    world.workspace.revoked |= set(spec.get("revoke", []))
+    return reply(200, {"interactivity_url": world.workspace.interactivity_url})
+
+
+def _click(world: World, request: Request) -> Response:
+    form = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+    try:
+        done = world.people.click(request.fields() if form else request.json(), request.origin)
+    except NothingToClick as missing:
+        return reply(404, {"error": str(missing)})
+    return _clicked(done["delivery"]) if form else reply(200, done)
+
+
+def _clicked(delivery: dict[str, Any]) -> Response:
+    title = "<!doctype html><html lang=en><meta charset=utf-8><title>Sent</title>"
+    return page(f"{title}<p>The platform answered {delivery['status']}.<p><a href=/slack/>Back</a></html>")
+
+
+def _submit(world: World, request: Request) -> Response:
+    return reply(200, world.people.submit(request.json()))
+
+
+def _people(world: World, request: Request) -> Response:
+    people = [asdict(person) for person in accounts.SLACK_PEOPLE.values()]
+    return reply(200, {"slack": people, "channels": accounts.SLACK_CHANNELS})
+
+
+def _model(world: World, request: Request) -> Response:
+    labels = world.model.classifier.labels
+    return reply(200, {"labels": labels, "groups": world.model.groups, "score": world.model.score})
+
+
+ACTIONS: dict[tuple[str, str], Callable[[World, Request], Response]] = {
+    ("GET", "health"): _health,
+    ("GET", "faults"): _faults,
+    ("POST", "faults"): _add_fault,
+    ("DELETE", "faults"): _clear_faults,
+    ("POST", "clock"): _clock,
+    ("GET", "state"): _state,
+    ("GET", "log"): _log,
+    ("GET", "ledger"): _ledger,
+    ("GET", "people"): _people,
+    ("GET", "model"): _model,
+    ("POST", "reset"): _reset,
+    ("POST", "seed"): _seed,
+    ("POST", "edit"): _edit,
+    ("POST", "train"): _train,
+    ("POST", "webhook"): _configure_webhook,
+    ("POST", "redeliver"): _redeliver,
+    ("POST", "slack/config"): _configure_slack,
+    ("POST", "slack/click"): _click,
+    ("POST", "slack/submit"): _submit,
+}

@@ -1,0 +1,4 @@
+"""Model providers.
+
+The protocols of Anthropic, OpenAI and Azure OpenAI in front of one small, honest classifier.
+"""

@@ -1,0 +1,112 @@
+"""Example tickets that `interlock-sandbox-1` learns from when nobody gives it a labelled file.
+
+Written for this project.
+"""
+
+from __future__ import annotations
+
+TICKETS: dict[str, tuple[str, ...]] = {
+    "network": (
+        "VPN disconnects every few minutes when I work from home",
+        "Wi-Fi on the third floor is slow and drops packets during calls",
+        "No internet connection in meeting room 2.14, other rooms are fine",
+        "The office in Lyon cannot reach the data centre, ping times out",
+        "Switch port in the lab is dead, link light stays off after replacing the cable",
+        "DNS does not resolve our internal host names since this morning",
+        "Firewall blocks traffic to the partner gateway on port 8443",
+        "High latency between the warehouse and headquarters, routing seems wrong",
+        "DHCP gives no address to new devices on the guest wireless network",
+        "The VPN client says gateway unreachable and then times out",
+        "Packet loss on the MPLS line to Hamburg, the carrier must be called",
+        "Load balancer drops connections, users see intermittent timeouts on the intranet",
+    ),
+    "hardware": (
+        "Laptop does not power on, the battery light blinks orange",
+        "Monitor flickers and goes black after ten minutes",
+        "The printer on floor 5 jams paper on every second page",
+        "Docking station no longer charges the notebook",
+        "Keyboard keys are stuck after a coffee spill, need a replacement",
+        "Hard disk makes clicking noises and the computer is very slow to boot",
+        "Headset microphone is broken, please send a new one",
+        "The fan of my desktop is extremely loud and the case is hot",
+        "Mouse pointer jumps, tried another cable and battery",
+        "Screen of the tablet is cracked after it fell from the table",
+        "Projector lamp in the board room is burnt out",
+        "Toner is empty and the scanner of the copier shows a hardware fault",
+    ),
+    "software": (
+        "Excel crashes when I open a workbook with macros",
+        "The ERP client shows an exception after the update to version 9.2",
+        "Please install Adobe Acrobat Pro on my machine",
+        "Browser hangs on the time sheet application, reinstalling did not help",
+        "Licence for the CAD program has expired and it will not start",
+        "Error 0x80070643 when the Windows update tries to install",
+        "Teams freezes when I share a window, the app must be killed",
+        "The payroll application calculates the overtime wrongly since the release",
+        "PDF export button does nothing in the reporting tool",
+        "Java runtime is outdated, the application refuses to launch",
+        "The new version of the CRM plug-in is not compatible with our add-in",
+        "Application window stays white after login, a bug since the patch",
+    ),
+    "access": (
+        "I am locked out of my account after too many wrong passwords",
+        "Please reset my password, I forgot it over the holidays",
+        "New colleague needs permission for the finance share",
+        "Access denied when I open the HR folder, I was in the group before",
+        "The authenticator app shows no code after I changed my phone, cannot sign in",
+        "Please grant read rights on the audit folder for our contractor",
+        "My account was disabled although my contract was extended",
+        "Single sign-on rejects my login with an unauthorised error",
+        "Remove the permissions of a leaver from all security groups",
+        "Role for approving purchase orders is missing in my profile",
+        "Cannot unlock my user, the self service portal says account expired",
+        "Need admin rights on the test machine and membership in the developers group",
+    ),
+    "database": (
+        "Oracle instance reports ORA-01555 snapshot too old in the nightly batch",
+        "The SQL query on the orders table takes twenty minutes since yesterday",
+        "PostgreSQL replication lag is growing, the standby is an hour behind",
+        "Deadlocks on the billing schema, transactions are rolled back",
+        "Tablespace of the warehouse database is 98 percent full",
+        "Please restore table customers from last night's backup",
+        "Index on invoices is corrupt, the database check reports errors",
+        "Connection pool exhausted, too many clients on the SQL server",
+        "The stored procedure for month end fails with a constraint violation",
+        "Need a new schema and a database user for the reporting project",
+        "Slow query log shows full table scans after the statistics job failed",
+        "Database backup job did not finish, archive log destination is full",
+    ),
+    "email": (
+        "Outlook does not send mail, messages stay in the outbox",
+        "I get no e-mail from external senders since noon",
+        "Mailbox is full and the quota must be raised",
+        "Shared mailbox sales is missing from my Outlook profile",
+        "Phishing message with an attachment arrived in many inboxes",
+        "Out of office reply cannot be switched off in the calendar",
+        "Mails to our customer bounce with a non-delivery report",
+        "Please create a distribution list for the project team",
+        "Calendar invitations arrive twice in my mailbox",
+        "The spam filter holds back newsletters that we need",
+        "Outlook search finds no messages older than a month",
+        "Mail on my phone does not synchronise, inbox is empty",
+    ),
+    "inquiry": (
+        "How do I book a parking space for a visitor?",
+        "Where can I find the guideline for travel expenses?",
+        "What are the opening hours of the service desk during the holidays?",
+        "Question about the order process for a company phone",
+        "Could you tell me who is responsible for the canteen card?",
+        "Please advise which form I need for a home office agreement",
+        "I would like to know when the training for new employees takes place",
+        "Is there a manual for the meeting room booking?",
+        "Information request: how long are recordings of meetings kept?",
+        "Who can answer questions about the bicycle leasing offer?",
+        "How can I change my name in the phone directory after marriage?",
+        "General question on the status of my request from last week",
+    ),
+}
+
+
+def examples() -> list[tuple[str, str]]:
+    """`(text, label)` pairs."""
+    return [(text, label) for label, texts in TICKETS.items() for text in texts]

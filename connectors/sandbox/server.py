@@ -1,0 +1,108 @@
+"""HTTP/1.1 in front of the world: read, log, strike with a fault if one matches, answer."""
+
+from __future__ import annotations
+
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from connectors.sandbox import control
+from connectors.sandbox.faults import strike
+from connectors.sandbox.wire import Request, Response, reply
+from connectors.sandbox.world import World
+
+MAX_BODY = 32 * 1024 * 1024
+CONTROL = "/__ctl/"
+SERVER_NAME = "interlock-sandbox"
+
+
+class SandboxServer(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 256
+
+    def __init__(self, address: tuple[str, int], world: World) -> None:
+        super().__init__(address, Exchange)
+        self.world = world
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.server_address[0]!s}:{self.server_address[1]}"
+
+
+class Exchange(BaseHTTPRequestHandler):
+    """One connection; requests on it are served one after the other."""
+
+    protocol_version = "HTTP/1.1"
+    server_version = SERVER_NAME
+    sys_version = ""
+    wbufsize = -1
+    disable_nagle_algorithm = True
+    server: SandboxServer
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Silent: the wire log keeps every request."""
+
+    def _exchange(self) -> None:
+        request = self._read()
+        answer = reply(413, {"error": "too large"}) if request is None else self._answer(request)
+        if answer is None:
+            self.close_connection = True
+            return
+        self._write(answer)
+
+    do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = _exchange  # noqa: N815 - looked up by name
+
+    def _read(self) -> Request | None:
+        length = int(self.headers.get("Content-Length") or 0)
+        if length > MAX_BODY:
+            self.close_connection = True
+            return None
+        path, _, query = self.path.partition("?")
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        origin = f"http://{headers.get('host', '')}"
+        return Request(self.command, path, query, headers, self.rfile.read(length), origin)
+
+    def _answer(self, request: Request) -> Response | None:
+        world = self.server.world
+        if request.path.startswith(CONTROL):
+            return control.serve(world, request)
+        fault = world.faults.take(request)
+        row = world.log.opened(_logged(world, request, fault.kind if fault else ""))
+        answer = strike(fault, lambda: self._vendor(request))
+        row |= {"status": answer.status if answer else 0, "ended_at": world.clock.now()}
+        return answer
+
+    def _vendor(self, request: Request) -> Response:
+        found = self.server.world.vendor(request.path)
+        if found is None:
+            return reply(
+                404,
+                {
+                    "error": "no such stand-in",
+                    "known": ["servicenow", "slack", "anthropic", "openai", "azure"],
+                },
+            )
+        serve, path = found
+        return serve(request, path)
+
+    def _write(self, answer: Response) -> None:
+        self.send_response(answer.status)
+        body = b"" if answer.status == 204 else answer.body
+        if answer.status != 204:
+            self.send_header("Content-Type", answer.content_type)
+        self.send_header("Content-Length", str(len(body)))
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def _logged(world: World, request: Request, fault: str) -> dict[str, Any]:
+    row = {
+        "at": world.clock.now(),
+        "method": request.method,
+        "path": request.path,
+        "fault": fault,
+        "status": None,
+    }
+    row |= {"query": request.query_string, "headers": dict(request.headers)}
+    return row | {"body": request.body.decode(errors="replace")}

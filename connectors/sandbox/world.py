@@ -1,0 +1,82 @@
+"""All state of the stand-ins, and the way from a path to the vendor that answers it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from connectors.sandbox.clock import Clock
+from connectors.sandbox.faults import Faults
+from connectors.sandbox.ledger import Ledger, WireLog
+from connectors.sandbox.llm import anthropic, openai
+from connectors.sandbox.llm.model import Model
+from connectors.sandbox.servicenow import schema
+from connectors.sandbox.servicenow.api import TableApi
+from connectors.sandbox.servicenow.oauth import OAuth
+from connectors.sandbox.servicenow.tables import Tables
+from connectors.sandbox.servicenow.webhook import Sender
+from connectors.sandbox.slack.api import WebApi
+from connectors.sandbox.slack.pages import channels_page
+from connectors.sandbox.slack.people import People
+from connectors.sandbox.slack.store import Workspace
+from connectors.sandbox.wire import Request, Response, page, reply
+
+Vendor = Callable[[Request, str], Response]
+
+
+class World:
+    """`lock` guards the records: one request of a vendor at a time, as a database row lock would."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.model = Model(schema.GROUPS)
+        self.reset()
+
+    def reset(self) -> None:
+        """Everything as at the start; a trained model stays trained."""
+        self.clock, self.faults, self.ledger, self.log = Clock(), Faults(), Ledger(), WireLog()
+        self.tables = Tables(self.clock, self.ledger)
+        self.webhook = Sender(self.clock)
+        self.servicenow = TableApi(self.tables, OAuth(self.clock), self.webhook.incident_created)
+        self.workspace = Workspace(self.clock)
+        self.slack = WebApi(self.workspace, self.ledger)
+        self.people = People(self.workspace)
+        self._add_trained_labels()
+
+    def train(self, rows: list[tuple[str, str]]) -> dict[str, Any]:
+        score = self.model.train(rows)
+        with self.lock:
+            self._add_trained_labels()
+        return score
+
+    def _add_trained_labels(self) -> None:
+        if self.model.score:
+            for label in self.model.score["labels"]:
+                self.tables.add_category(label, label, label)
+
+    def vendor(self, path: str) -> tuple[Vendor, str] | None:
+        """The vendor of a path and the rest of the path after its prefix."""
+        first, _, rest = path.removeprefix("/").partition("/")
+        found = {
+            "servicenow": self._serve_servicenow,
+            "slack": self._serve_slack,
+            "anthropic": lambda request, tail: anthropic.serve(self.model, request, tail),
+            "openai": lambda request, tail: openai.serve_openai(self.model, request, tail),
+            "azure": lambda request, tail: openai.serve_azure(self.model, request, tail),
+        }.get(first)
+        return (found, "/" + rest) if found else None
+
+    def _serve_servicenow(self, request: Request, path: str) -> Response:
+        with self.lock:
+            return self.servicenow.serve(request, path)
+
+    def _serve_slack(self, request: Request, path: str) -> Response:
+        with self.lock:
+            if path == "/":
+                return page(channels_page(self.workspace))
+            if path.startswith("/response/"):
+                return self.slack.respond(request, path.removeprefix("/response/"))
+            if path.startswith("/api/"):
+                return self.slack.serve(request, path.removeprefix("/api/"))
+        return reply(404, {"ok": False, "error": "not_found"})
