@@ -57,3 +57,19 @@ class NothingSent(TransportError):
 
 class ReplyLost(TransportError):
     """The request left and no usable reply came back: for a write that is Unknown."""
+
+
+class InstanceNotFound(NotFound):
+    title = "No such connector instance"
+
+
+class EndpointNotFound(NotFound):
+    title = "No such endpoint"
+
+
+class DeliveryTooLarge(DomainError):
+    code, status, title = "delivery_too_large", 413, "The delivery is larger than 256 KB"
+
+
+class DeliveryNotJson(Invalid):
+    code, title = "delivery_not_json", "The delivery is not a JSON object"

@@ -1,0 +1,34 @@
+"""How long things may take, in seconds, and when an unknown outcome is looked at again. Pure.
+
+send window < send window + hard deadline < lease: a worker that slept past its window never sends, and
+nobody takes a call over while its first byte could still leave.
+"""
+
+from datetime import datetime, timedelta
+
+LEASE_S = 45
+SEND_WINDOW_S = 10
+HARD_DEADLINE_S = 20
+DECISION_MAX_AGE_S = 10
+SEAL_TIMEOUT_S = 10
+HALT_RETRY_S = 3
+HOLD_RETRY_S = 2
+PROBE_AFTER_S = (2, 15, 70, 300, 900)
+"""Seconds after the previous look. A server transaction can outlive our timeout by a minute."""
+
+
+def deadline_s(declared: int) -> int:
+    """An action may ask for less than the hard deadline, never for more."""
+    return min(declared, HARD_DEADLINE_S)
+
+
+def next_probe(now: datetime, probes: int) -> datetime | None:
+    """When to look again after `probes` looks; None: from here on a person decides."""
+    if probes >= len(PROBE_AFTER_S):
+        return None
+    return now + timedelta(seconds=PROBE_AFTER_S[probes])
+
+
+def absence_proven(dispatched_at: datetime, now: datetime, settle_time_s: int) -> bool:
+    """A marker that is not there counts as never written only after the action's settle time."""
+    return now - dispatched_at >= timedelta(seconds=settle_time_s)
