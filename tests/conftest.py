@@ -126,3 +126,12 @@ def world(request: pytest.FixtureRequest) -> SimpleNamespace:
     if "committed_db" not in request.fixturenames:
         request.getfixturevalue("db")
     return build_world()
+
+
+@pytest.fixture
+def stand_ins() -> Iterator[object]:
+    """The stand-in vendor servers on a free port; read their ledger, not our database."""
+    from tests.stand_ins import running
+
+    with running() as servers:
+        yield servers
