@@ -1,5 +1,6 @@
 """Errors of the connectors. What a vendor answered is an `Outcome`, not an error."""
 
+from connectors.types import Failed
 from controlplane.lib.errors import DomainError, Invalid, NotFound
 
 
@@ -73,3 +74,11 @@ class DeliveryTooLarge(DomainError):
 
 class DeliveryNotJson(Invalid):
     code, title = "delivery_not_json", "The delivery is not a JSON object"
+
+
+class Refused(Exception):
+    """The vendor's definite no, on its way out of a driver."""
+
+    def __init__(self, failed: Failed) -> None:
+        super().__init__(failed.code)
+        self.failed = failed

@@ -20,9 +20,7 @@ _SHORTEST_SECRET = 6
 
 def redact_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """The same headers, lower-cased names, secrets replaced."""
-    return {
-        name.lower(): REDACTED if name.lower() in SECRET_HEADERS else value for name, value in headers.items()
-    }
+    return {name.lower(): REDACTED if name.lower() in SECRET_HEADERS else value for name, value in headers.items()}
 
 
 def scrub(text: str, secrets: Iterable[bytes]) -> str:

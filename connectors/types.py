@@ -266,9 +266,7 @@ class WriteVerbs(ReadVerbs, Protocol):
 
     def probe(self, ctx: CallContext, args: JsonObject, expected: JsonObject) -> Probe: ...
 
-    def undo(
-        self, args: JsonObject, before: JsonObject | None, after: JsonObject | None
-    ) -> UndoRecipe | None:
+    def undo(self, args: JsonObject, before: JsonObject | None, after: JsonObject | None) -> UndoRecipe | None:
         """The inverse; with `after=None` as planned, before anything was written. None: there is none."""
         ...
 

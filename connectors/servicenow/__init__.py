@@ -1,0 +1,1 @@
+"""ServiceNow incidents through the Table API."""

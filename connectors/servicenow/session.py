@@ -1,0 +1,126 @@
+"""Reading and patching one incident through a transport, in terms of cells and refusals."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeAlias
+
+from connectors.errors import ConfigInvalid, Refused, ReplyLost, SendAborted, TransportError
+from connectors.outcomes import reading
+from connectors.servicenow import wire
+from connectors.servicenow.incident import REFERENCES, differing, fields_for, image
+from connectors.servicenow.transport import PysnowTransport, ServiceNowTransport
+from connectors.types import (
+    CallContext,
+    CannotTell,
+    Failed,
+    JsonObject,
+    Label,
+    Landed,
+    NotLanded,
+    Probe,
+    Verified,
+)
+
+Open: TypeAlias = Callable[[CallContext], ServiceNowTransport]
+Cells: TypeAlias = dict[str, wire.Cell]
+
+open_pysnow: Open = PysnowTransport
+UNREADABLE = (ConfigInvalid, Refused, TransportError, SendAborted)
+_SYS_ID = re.compile(r"[0-9a-f]{32}")
+
+
+def read(transport: ServiceNowTransport, sys_id: str, fields: Iterable[str], *, table: str = "incident") -> Cells:
+    """Raises Refused, or NothingSent when the answer was lost: a read changes nothing."""
+    if not _SYS_ID.fullmatch(sys_id):
+        raise Refused(Failed(permanent=True, code="invalid_args", detail="sys_id must be 32 hex digits"))
+    names = tuple(fields)
+    with reading():
+        reply = transport.get(sys_id, names, table=table)
+        body = reply.json_object()
+        refused = wire.refusal(reply.status, reply.headers, body)
+        if refused:
+            raise Refused(refused)
+        cells = wire.record(reply.status, body)
+    drift = wire.missing(cells, names)
+    if drift:
+        raise Refused(Failed(permanent=True, code="contract_drift", detail=f"fields missing: {drift}"))
+    return cells
+
+
+def names_of(transport: ServiceNowTransport, references: Mapping[str, str]) -> dict[str, str]:
+    """The names of the records that reference fields would point to, by sys_id; unknown ones are absent.
+
+    `references`: sys_id by field name.
+    """
+    names = {}
+    for field, sys_id in references.items():
+        try:
+            cells = read(transport, sys_id, ("name",), table=REFERENCES[field])
+        except Refused as refused:
+            if refused.failed.code != "not_found":
+                raise
+        else:
+            names[sys_id] = str(cells["name"]["display_value"])
+    return names
+
+
+def patch(transport: ServiceNowTransport, sys_id: str, fields: Iterable[str], body: Mapping[str, str]) -> Cells:
+    """One atomic write. Raises Refused for a definite no, ReplyLost for everything that proves nothing."""
+    names = tuple(fields)
+    reply = transport.patch(sys_id, names, body)
+    answer = reply.json_object()
+    refused = wire.refusal(reply.status, reply.headers, answer)
+    if refused:
+        raise Refused(refused)
+    cells = wire.record(reply.status, answer)
+    drift = wire.missing(cells, names)
+    if drift:
+        raise ReplyLost("contract_drift", f"fields missing: {drift}")
+    return cells
+
+
+def carries(cells: Mapping[str, wire.Cell], marker: str) -> bool:
+    """Whether the journal, as displayed, holds the marker: the only proof that a write landed."""
+    return marker in str(cells["work_notes"]["display_value"])
+
+
+def probe(
+    open_transport: Open,
+    ctx: CallContext,
+    *,
+    sys_id: str,
+    fields: Iterable[str],
+    expected: Mapping[str, str],
+    landed: Callable[[Cells], JsonObject],
+) -> Probe:
+    """Look for the marker. Absent and every expected value still standing means that nothing landed."""
+    try:
+        cells = read(open_transport(ctx), sys_id, fields_for({*fields, *expected}))
+    except UNREADABLE as error:
+        return CannotTell(str(error))
+    if carries(cells, ctx.marker):
+        return Landed(landed(cells), {**image(cells, fields), "marker": ctx.marker})
+    changed = differing(cells, expected)
+    if changed:
+        return CannotTell(f"no marker, but changed since: {', '.join(changed)}")
+    return NotLanded()
+
+
+def compare(
+    open_transport: Open,
+    ctx: CallContext,
+    *,
+    sys_id: str,
+    wanted: Mapping[str, str],
+    good: Label | None = None,
+) -> Verified:
+    """Read back. `good` is the label of an undo that holds; a forward write has none."""
+    try:
+        cells = read(open_transport(ctx), sys_id, fields_for(wanted))
+    except UNREADABLE as error:
+        return Verified(False, Label.FAILED if good else None, str(error))
+    changed = differing(cells, wanted)
+    seen = image(cells, wanted)
+    if changed:
+        return Verified(False, Label.CONFLICT if good else None, f"differs: {', '.join(changed)}", seen)
+    return Verified(True, good, "", seen)

@@ -1,0 +1,163 @@
+"""`servicenow.incident.update`: fields and one internal work note in a single PATCH, guarded and provable."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from connectors.outcomes import settled
+from connectors.servicenow import session
+from connectors.servicenow.incident import (
+    GUARDED,
+    SIDE_EFFECTS,
+    changes,
+    deviations,
+    differing,
+    fields_for,
+    image,
+    observed_by,
+)
+from connectors.servicenow.notes import neutral, note
+from connectors.servicenow.session import Cells, Open, open_pysnow
+from connectors.servicenow.transport import ServiceNowTransport
+from connectors.types import (
+    CallContext,
+    Change,
+    Done,
+    Failed,
+    JsonObject,
+    Observation,
+    Outcome,
+    Preview,
+    Probe,
+    UndoRecipe,
+    Verified,
+)
+
+CANNOT_UNDO = (
+    "notifications that the change has sent",
+    "SLA clocks that it has started or stopped",
+    "the work note, which can only be followed by a correction",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateIncident:
+    """args: `{sys_id, fields: {name: raw value}, work_note}`. Priority is never written, it is computed."""
+
+    open: Open = open_pysnow
+
+    def observe_spec(self, args: JsonObject) -> Observation:
+        return Observation("servicenow.incident.get", observed_by(args["sys_id"], args["fields"]))
+
+    def expect(self, args: JsonObject, before: JsonObject | None) -> JsonObject:
+        """Raw values of the touched and the guarded fields."""
+        if before is None:
+            return {}
+        return {name: before[name] for name in sorted({*args["fields"], *GUARDED})}
+
+    def preview(self, args: JsonObject, before: JsonObject | None) -> Preview:
+        seen = before or {}
+        lines = changes(seen, args["fields"]) if before else ()
+        added = Change("work_notes", "Work note (internal)", "", neutral(args["work_note"]))
+        untouched = len(set(seen) - {"display", "names"} - {line.field for line in lines})
+        number = seen.get("number", args["sys_id"])
+        return Preview(f"Update incident {number}", f"incident {number}", (*lines, added), untouched)
+
+    def do(self, ctx: CallContext, args: JsonObject, expected: JsonObject) -> Outcome:
+        return settled(ctx, self.open, lambda transport: _write(transport, ctx, args, expected))
+
+    def probe(self, ctx: CallContext, args: JsonObject, expected: JsonObject) -> Probe:
+        return session.probe(
+            self.open,
+            ctx,
+            sys_id=args["sys_id"],
+            fields=args["fields"],
+            expected=expected,
+            landed=lambda cells: _output(cells, args["fields"], ctx.marker),
+        )
+
+    def undo(self, args: JsonObject, before: JsonObject | None, after: JsonObject | None) -> UndoRecipe | None:
+        """`servicenow.incident.restore` with the value before and the value written, field by field."""
+        if before is None:
+            return None
+        fields = _reversals(args["fields"], before, after)
+        corrects = (after or {}).get("marker", "")
+        return UndoRecipe(
+            tool="servicenow.incident.restore",
+            args={"sys_id": args["sys_id"], "fields": fields, "corrects": corrects, "reason": ""},
+            expected={name: pair["written"] for name, pair in fields.items()},
+            summary=_summary(before, fields),
+            cannot=CANNOT_UNDO,
+        )
+
+    def verify(self, ctx: CallContext, args: JsonObject, after: JsonObject) -> Verified:
+        """Every field as `after` says it was left, in a fresh read."""
+        wanted = {name: after[name] for name in args["fields"]}
+        return session.compare(self.open, ctx, sys_id=args["sys_id"], wanted=wanted)
+
+
+def _write(transport: ServiceNowTransport, ctx: CallContext, args: JsonObject, expected: JsonObject) -> Outcome:
+    fields: dict[str, str] = args["fields"]
+    unguarded = set(fields) - set(expected)
+    if unguarded:
+        return Failed(permanent=True, code="expected_missing", detail=", ".join(sorted(unguarded)))
+    before = session.read(transport, args["sys_id"], fields_for(expected))
+    if session.carries(before, ctx.marker):
+        return _done(None, before, args, ctx.marker)
+    changed = differing(before, expected)
+    if changed:
+        return Failed(permanent=True, code="conflict", detail=f"changed since: {', '.join(changed)}")
+    body = {**fields, "work_notes": note(args["work_note"], ctx.marker)}
+    after = session.patch(transport, args["sys_id"], fields_for(fields), body)
+    return _done(before, after, args, ctx.marker)
+
+
+def _done(before: Cells | None, after: Cells, args: JsonObject, marker: str) -> Done:
+    fields = args["fields"]
+    output = _output(after, fields, marker)
+    if before is not None:
+        output["priority_before"] = before["priority"]["value"]
+        output["interleaved"] = _count(after) != _count(before) + 1
+    return Done(
+        output=output,
+        before=image(before, fields) if before is not None else None,
+        after={**image(after, fields), "marker": marker},
+    )
+
+
+def _output(cells: Cells, fields: Mapping[str, str], marker: str) -> JsonObject:
+    """`priority` is what ServiceNow computed; `deviations` are fields that do not read back as written."""
+    return {
+        "sys_id": cells["sys_id"]["value"],
+        "number": cells["number"]["value"],
+        "fields": {name: cells[name]["value"] for name in sorted(fields)},
+        "display": {name: cells[name]["display_value"] for name in sorted(fields)},
+        "priority": cells["priority"]["value"],
+        "deviations": deviations(cells, fields),
+        "sys_mod_count": cells["sys_mod_count"]["value"],
+        "marker": marker,
+    }
+
+
+def _count(cells: Cells) -> int:
+    value = str(cells["sys_mod_count"]["value"])
+    return int(value) if value.isdigit() else -1
+
+
+def _reversals(
+    fields: Mapping[str, str], before: Mapping[str, Any], after: Mapping[str, Any] | None
+) -> dict[str, dict[str, str]]:
+    """Before and written value of every field that changed with our write, business rules included."""
+    left = {**fields, **{name: after[name] for name in {*fields, *SIDE_EFFECTS}}} if after else fields
+    return {
+        name: {"before": before[name], "written": value}
+        for name, value in sorted(left.items())
+        if before[name] != value
+    }
+
+
+def _summary(before: Mapping[str, Any], fields: Mapping[str, object]) -> str:
+    number = before.get("number", "the incident")
+    if not fields:
+        return f"Add a correcting work note to {number}"
+    return f"Put back {', '.join(fields)} on {number} and add a correcting work note"
