@@ -10,6 +10,8 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
+from connectors.sandbox.clock import Clock
+
 MARKER = re.compile(r"\[([a-z][a-z0-9_-]*:[^\]\s]+)\]")
 LOG_LIMIT = 20_000
 
@@ -21,18 +23,19 @@ def markers_in(text: str) -> list[str]:
 
 @dataclass
 class Ledger:
-    """Append-only list of effects.
+    """Append-only list of effects, each with its time (`at`, unix seconds of the stand-ins' clock).
 
     `origin` is `api` for a client's call and `person` for a hand on the vendor's own page.
     """
 
+    clock: Clock
     entries: list[dict[str, Any]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, *, vendor: str, kind: str, target: str, actor: str, origin: str, **detail: Any) -> None:
         with self.lock:
-            row = {"seq": len(self.entries) + 1, "vendor": vendor, "kind": kind, "target": target}
-            self.entries.append({**row, "actor": actor, "origin": origin, **detail})
+            row = {"seq": len(self.entries) + 1, "at": self.clock.now(), "vendor": vendor, "kind": kind}
+            self.entries.append({**row, "target": target, "actor": actor, "origin": origin, **detail})
 
     def select(self, *, since: int = 0, **equal: str) -> list[dict[str, Any]]:
         with self.lock:

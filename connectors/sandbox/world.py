@@ -35,13 +35,14 @@ class World:
 
     def reset(self) -> None:
         """Everything as at the start; a trained model stays trained."""
-        self.clock, self.faults, self.ledger, self.log = Clock(), Faults(), Ledger(), WireLog()
+        self.clock, self.faults, self.log = Clock(), Faults(), WireLog()
+        self.ledger = Ledger(self.clock)
         self.tables = Tables(self.clock, self.ledger)
         self.webhook = Sender(self.clock)
         self.servicenow = TableApi(self.tables, OAuth(self.clock), self.webhook.incident_created)
         self.workspace = Workspace(self.clock)
         self.slack = WebApi(self.workspace, self.ledger)
-        self.people = People(self.workspace)
+        self.people = People(self.workspace, self.ledger)
         self._add_trained_labels()
 
     def train(self, rows: list[tuple[str, str]]) -> dict[str, Any]:

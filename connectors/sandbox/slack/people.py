@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from connectors.sandbox import accounts
+from connectors.sandbox.ledger import Ledger
 from connectors.sandbox.servicenow.webhook import post
 from connectors.sandbox.slack.store import Message, Workspace
 
@@ -37,8 +38,9 @@ def sign(secret: str, timestamp: int, body: bytes) -> str:
 
 
 class People:
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: Workspace, ledger: Ledger) -> None:
         self.workspace = workspace
+        self.ledger = ledger
 
     def click(self, spec: dict[str, Any], origin: str) -> dict[str, Any]:
         """Press a button of a posted card.
@@ -48,6 +50,7 @@ class People:
         `times` 2 replays the bytes.
         """
         payload = self._block_actions(spec, origin)
+        self._log(payload, spec)
         sent = self.send(payload, secret=spec.get("secret", ""), times=int(spec.get("times", 1)))
         view_id = self.workspace.opened.get(payload["trigger_id"], "")
         done = {"delivery": sent.described(), "view": self.workspace.views.get(view_id)}
@@ -55,6 +58,11 @@ class People:
             submit = {"user": spec["user"], "view_id": view_id, "fill": spec["fill"]}
             done["submitted"] = self.submit(submit)["delivery"]
         return done
+
+    def _log(self, payload: dict[str, Any], spec: dict[str, Any]) -> None:
+        where = f"{payload['channel']['id']}/{payload['message']['ts']}"
+        act = {"actor": spec["user"], "origin": "person", "action_id": spec["action_id"]}
+        self.ledger.add(vendor="slack", kind="card_clicked", target=where, **act)
 
     def submit(self, spec: dict[str, Any]) -> dict[str, Any]:
         """Submit an open modal: `{"user", "view_id", "fill"}`."""
