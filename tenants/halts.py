@@ -134,7 +134,7 @@ def confirm(*, halt_id: UUID, actor: Actor) -> bool:
 def make_good(*, actor: Actor) -> int:
     """Write the evidence of halts whose record could not be written when they were engaged."""
     missing = Halt.objects.select_for_update().filter(tenant_id=actor.tenant_id, recorded=False)
-    return sum(1 for halt in missing if _record_if_possible(halt, actor) is None)
+    return sum(_record_if_possible(halt, actor) for halt in missing)
 
 
 @transaction.atomic(durable=True)
@@ -190,7 +190,7 @@ def _authorise(wanted: Scope, perm: Perm, actor: Actor) -> None:
         raise Forbidden(f"{actor.label} is not a platform operator: halt the tenant instead", field="kind")
 
 
-def _record_if_possible(halt: Halt, actor: Actor) -> None:
+def _record_if_possible(halt: Halt, actor: Actor) -> bool:
     """The halt stands even when its record cannot be written; `recorded` then stays False and is made good."""
     try:
         with transaction.atomic():
@@ -200,3 +200,5 @@ def _record_if_possible(halt: Halt, actor: Actor) -> None:
             halt.save(update_fields=["recorded"])
     except DatabaseError:
         log.exception("halt engaged without its evidence; it will be recorded from the row")
+        return False
+    return True

@@ -9,6 +9,7 @@ from typing import Any
 from django.contrib.auth.views import redirect_to_login
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponseBase
+from django.template.response import SimpleTemplateResponse
 from django.views import View
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.authentication import SessionAuthentication as DrfSessionAuthentication
@@ -48,8 +49,9 @@ class ConsoleView(View):
     @staticmethod
     def rendered(response: HttpResponseBase) -> HttpResponseBase:
         """Templates read the database: render while scope and transaction are open."""
-        render = getattr(response, "render", None)
-        return render() if callable(render) and not getattr(response, "is_rendered", True) else response
+        if isinstance(response, SimpleTemplateResponse) and not response.is_rendered:
+            return response.render()
+        return response
 
 
 class TokenAuthentication(BaseAuthentication):
@@ -95,8 +97,7 @@ class ApiView(APIView):
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         with ExitStack() as self._stack:
             response = super().dispatch(request, *args, **kwargs)
-            render = getattr(response, "render", None)
-            return render() if callable(render) and not response.is_rendered else response
+            return ConsoleView.rendered(response)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)

@@ -5,8 +5,11 @@ Look-ups that must cross tenants are SECURITY DEFINER functions of the router ro
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 from django.db import migrations
+
+Statements: TypeAlias = "list[str | tuple[str, dict[str, Any] | list[Any] | tuple[Any, ...] | tuple[()] | None]]"
 
 _TENANT = "NULLIF(current_setting('interlock.tenant', true), '')::uuid"
 _DENY_FUNCTION = """
@@ -48,8 +51,8 @@ def ProtectTenantTable(  # noqa: N802 - reads as a migration operation
 def GrantTable(table: str, *, role: str, privileges: str, across_tenants: bool = False) -> migrations.RunSQL:  # noqa: N802
     """Privileges for a role; `across_tenants` also lets row security show it every tenant (sequencer only)."""
     grantee = f"interlock_{role}"
-    forward = [f"GRANT {privileges} ON {table} TO {grantee}"]
-    backward = [f"REVOKE ALL ON {table} FROM {grantee}"]
+    forward: Statements = [f"GRANT {privileges} ON {table} TO {grantee}"]
+    backward: Statements = [f"REVOKE ALL ON {table} FROM {grantee}"]
     if across_tenants:
         policy = f"{role}_across_tenants"
         forward.append(f"CREATE POLICY {policy} ON {table} TO {grantee} USING (true) WITH CHECK (true)")

@@ -37,9 +37,7 @@ def changes(shown: Sequence[Mapping[str, Any]]) -> tuple[Change, ...]:
     )
 
 
-def between(
-    before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
-) -> tuple[tuple[Change, ...], int]:
+def between(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> tuple[tuple[Change, ...], int]:
     """The fields that differ between two images of a record, and how many are the same in both."""
     old, new = before or {}, after or {}
     names = sorted({*old, *new})

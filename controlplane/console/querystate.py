@@ -22,9 +22,7 @@ class QueryState:
         given = dict(lists)
         chosen = {name: _known(given.get(name, []), values) for name, values in allowed.items()}
         before = (given.get("before") or [""])[0]
-        return cls(
-            MappingProxyType({name: values for name, values in chosen.items() if values}), before or None
-        )
+        return cls(MappingProxyType({name: values for name, values in chosen.items() if values}), before or None)
 
     def first(self, name: str) -> str:
         return next(iter(self.chosen.get(name, ())), "")

@@ -14,7 +14,7 @@ M = TypeVar("M", bound=models.Model, covariant=True)
 class TenantQuerySet(models.QuerySet[M]):
     def _fetch_all(self) -> None:
         require_transaction()
-        super()._fetch_all()  # type: ignore[misc]
+        super()._fetch_all()
 
 
 class TenantManager(models.Manager[M]):

@@ -1,3 +1,5 @@
+from typing import ClassVar
+
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 from guardian.managers import UserObjectPermissionManager
@@ -60,7 +62,7 @@ class WorkspaceUserPermission(UserObjectPermissionBase):
     )
     content_object = models.ForeignKey(Workspace, on_delete=models.CASCADE)
 
-    objects = WorkspaceUserPermissionManager()
+    objects: ClassVar[WorkspaceUserPermissionManager] = WorkspaceUserPermissionManager()
 
     class Meta(UserObjectPermissionBase.Meta):
         base_manager_name = "objects"

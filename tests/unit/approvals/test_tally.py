@@ -41,9 +41,7 @@ TABLE = [
 
 
 @pytest.mark.parametrize(("name", "rules", "ballots", "minute", "state", "approvals"), TABLE)
-def test_tally(
-    name: str, rules: Rules, ballots: list[Ballot], minute: int, state: State, approvals: int
-) -> None:
+def test_tally(name: str, rules: Rules, ballots: list[Ballot], minute: int, state: State, approvals: int) -> None:
     result = tally(rules, ballots, START + timedelta(minutes=minute), DEADLINE)
     assert (result.state, result.approvals, result.quorum) == (state, approvals, rules.quorum), name
 

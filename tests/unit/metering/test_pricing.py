@@ -49,9 +49,7 @@ def test_a_tier_alone_does_not_price_a_small_request() -> None:
     assert applicable([TIER_2], 10) is None
 
 
-@pytest.mark.parametrize(
-    "counts", [{"tokens_in": -1}, {"tokens_in": True}, {"tokens_in": 1, "tokens_cached": 2}]
-)
+@pytest.mark.parametrize("counts", [{"tokens_in": -1}, {"tokens_in": True}, {"tokens_in": 1, "tokens_cached": 2}])
 def test_impossible_usage_is_refused(counts: dict[str, int]) -> None:
     with pytest.raises(ValueError):
         Usage("a", "m", **counts)

@@ -1,0 +1,63 @@
+# Two commands for a newcomer: `make demo` runs the main job from nothing, `make test` proves it.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+LOCKS := $(wildcard requirements/*.txt)
+export PYTHONUNBUFFERED = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up test check bench lock clean browser
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.installed static/dist/app.js ## everything the project needs, from the registries, by hash
+
+$(VENV)/.installed: $(LOCKS)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Interlock needs Python 3.11 or newer: make PYTHON=/path/to/python3.11")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
+	@$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements/dev.txt \
+	  || $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --ignore-requires-python --no-deps --require-hashes -r requirements/pdp.txt
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+static/dist/app.js: $(VENV)/.installed $(shell find frontend -type f -not -path '*/node_modules/*')
+	@$(BIN)/python frontend/build.py
+	@touch $@
+
+demo: setup ## the main job, from an empty database to a verified bundle; writes build/demo.json
+	@$(BIN)/python -m controlplane.demo $(if $(TICKETS),--tickets "$(TICKETS)") $(if $(N),--count $(N))
+
+up: setup ## the same, then stays up with the console until Ctrl-C
+	@$(BIN)/python -m controlplane.demo --stay $(if $(TICKETS),--tickets "$(TICKETS)") $(if $(N),--count $(N))
+
+browser: ## Debian's Chromium, where it can be installed; otherwise says what to do
+	@command -v chromium >/dev/null 2>&1 || test -n "$$INTERLOCK_CHROMIUM" \
+	  || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq chromium >/dev/null; } \
+	  || echo "The browser tests need Chromium: 'apt-get install chromium', or set INTERLOCK_CHROMIUM to its path." >&2
+
+test: setup browser ## every test, on real PostgreSQL, real OPA, real HTTP, a real browser
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -q
+
+check: setup ## style, types, import contracts, migrations, deployment checks
+	@$(BIN)/ruff format --check -q . && $(BIN)/ruff check -q .
+	@$(BIN)/mypy .
+	@$(BIN)/lint-imports
+	@$(BIN)/python manage.py makemigrations --check --dry-run
+	@$(BIN)/python -m controlplane.deploy_check
+	@$(BIN)/python -m tests.sizes
+
+bench: setup ## ratios, measured in one run
+	@$(BIN)/python -m tests.bench
+
+lock: ## re-lock the dependencies after editing pyproject.toml
+	@$(BIN)/uv pip compile -q pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o requirements/dev.txt
+	@$(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o requirements/runtime.txt
+
+clean: ## stop what runs, remove what was made (also the data folder)
+	@test -x $(BIN)/python && $(BIN)/python manage.py database down 2>/dev/null || true
+	@test -x $(BIN)/python && INTERLOCK_DATA_DIR=$(CURDIR)/var/test $(BIN)/python manage.py database down 2>/dev/null || true
+	rm -rf $(VENV) var build static/dist frontend/node_modules .mypy_cache .ruff_cache .pytest_cache
