@@ -131,9 +131,7 @@ def _fill_text(text: str, names: Names, values: Mapping[str, Any]) -> Any:
     parts = parts_of(text)
     if len(parts) == 1 and isinstance(parts[0], Hole):
         return evaluate(parts[0].expression, names, values)
-    return "".join(
-        part.text if isinstance(part, Literal) else _as_text(part, names, values) for part in parts
-    )
+    return "".join(part.text if isinstance(part, Literal) else _as_text(part, names, values) for part in parts)
 
 
 def _as_text(hole: Hole, names: Names, values: Mapping[str, Any]) -> str:
@@ -193,6 +191,4 @@ def _json(value: Any, expression: str) -> Any:
         return [_json(member, expression) for member in value]
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
         return {key: _json(member, expression) for key, member in value.items()}
-    raise ExpressionError(
-        f"`{expression}` gives a {type(value).__name__}: use text, whole numbers, lists and maps"
-    )
+    raise ExpressionError(f"`{expression}` gives a {type(value).__name__}: use text, whole numbers, lists and maps")

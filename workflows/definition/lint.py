@@ -199,9 +199,7 @@ def _bad(
         yield _expression_finding(subject, expression, names, error, path)
         return
     if condition and kind not in {"BOOL", "DYN"}:
-        yield subject.finding(
-            "bad_expression", f"`{expression}` is a {kind}", "`when:` must be true or false", *path
-        )
+        yield subject.finding("bad_expression", f"`{expression}` is a {kind}", "`when:` must be true or false", *path)
 
 
 def _expression_finding(

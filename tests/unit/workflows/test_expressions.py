@@ -94,9 +94,7 @@ def test_what_data_says_is_never_evaluated_again():
     assert fill("${{ trigger.sys_id }}", NAMES, values) == "${{ constants.groups }}"
 
 
-@pytest.mark.parametrize(
-    "text", ["${{ {'a': {'b': 1}} }}", "${{ '}}' }}", '${{ "a\\"}}" }}', "${{ {'}}': '{{'} }}"]
-)
+@pytest.mark.parametrize("text", ["${{ {'a': {'b': 1}} }}", "${{ '}}' }}", '${{ "a\\"}}" }}', "${{ {'}}': '{{'} }}"])
 def test_braces_and_quotes_inside_do_not_end_an_expression(text):
     (only,) = parts_of(text)
     assert only.expression == text[3:-2].strip()

@@ -41,9 +41,7 @@ TOOLS = [
         undo_tool="servicenow.incident.restore",
         **COMPENSABLE,
     ),
-    action(
-        "slack.message.post", Kind.WRITE, "channel", "text", undo_tool="slack.message.update", **COMPENSABLE
-    ),
+    action("slack.message.post", Kind.WRITE, "channel", "text", undo_tool="slack.message.update", **COMPENSABLE),
     action("mail.send", Kind.WRITE, "text", reversibility=Reversibility.IRREVERSIBLE),
 ]
 CATALOGUE = Catalogue({a.tool: a for a in TOOLS}, frozenset({"triage@1"}), frozenset({"triage_result@1"}))

@@ -35,9 +35,7 @@ def test_what_json_cannot_say_is_refused_with_its_place(text):
 
 
 def test_values_are_json_and_know_their_place():
-    source = parse(
-        "# note\na: 1\nb:\n  - {c: [x, true, ~]}\nv: 1.0.0\nyes: >-\n  two\n  lines\n", file="w.yaml"
-    )
+    source = parse("# note\na: 1\nb:\n  - {c: [x, true, ~]}\nv: 1.0.0\nyes: >-\n  two\n  lines\n", file="w.yaml")
     assert source.value == {"a": 1, "b": [{"c": ["x", True, None]}], "v": "1.0.0", "yes": "two lines"}
     assert source.place("b", 0, "c", 1).line == 4
     assert source.place("b", 0, "gone").line == 4
