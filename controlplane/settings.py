@@ -36,6 +36,7 @@ CSRF_TRUSTED_ORIGINS = env.names("INTERLOCK_TRUSTED_ORIGINS", [])
 
 INSTALLED_APPS = [
     "controlplane",
+    "controlplane.console",
     "workflows",
     "connectors",
     "approvals",
@@ -65,8 +66,10 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "controlplane.console.csp.ContentSecurityPolicy",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "controlplane.console.mount.TenantMount",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -86,6 +89,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "controlplane.console.themes.theme",
             ]
         },
     }
@@ -152,17 +156,17 @@ LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "/static/"
-STATICFILES_DIRS = [BASE_DIR / "static"] if (BASE_DIR / "static").exists() else []
-STATIC_ROOT = BASE_DIR / "build" / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = True  # served from where they are built, with an ETag; there is no collecting step
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
 
 # --- REST ------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "tenants.http.TokenAuthentication",
-        "tenants.http.SessionAuthentication",
+        "tenants.authentication.TokenAuthentication",
+        "tenants.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["tenants.http.IsActor"],
+    "DEFAULT_PERMISSION_CLASSES": ["tenants.authentication.IsActor"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",

@@ -1,6 +1,7 @@
 """The only fetch for views. What is foreign is missing: both are 404."""
 
 from datetime import timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db import transaction
@@ -42,6 +43,16 @@ def bearer(secret: str) -> Actor:
         with scope.enter(tenant_id):
             services.note_token_use(token_id=token_id, at=clock.now())
     return Actor(row.user.kind, row.user_id, tenant_id, row.user.label, "token", token_scopes=frozenset(row.scopes))
+
+
+class Organisation(NamedTuple):
+    id: UUID
+    slug: str
+
+
+def organisations(user_id: UUID) -> list[Organisation]:
+    """The tenants of a user, by name in the URL; the only answer that spans tenants."""
+    return [Organisation(*row) for row in services.tenants_of(user_id)]
 
 
 def tenant(actor: Actor) -> Tenant:

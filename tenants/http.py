@@ -11,10 +11,7 @@ from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.template.response import SimpleTemplateResponse
 from django.views import View
-from rest_framework.authentication import BaseAuthentication
-from rest_framework.authentication import SessionAuthentication as DrfSessionAuthentication
-from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
-from rest_framework.permissions import BasePermission
+from rest_framework.exceptions import NotAuthenticated
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -22,7 +19,6 @@ from controlplane.lib.errors import NotFound
 from controlplane.lib.logs import bind
 from tenants import access, scope
 from tenants.actors import Actor
-from tenants.errors import TokenRefused
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -52,43 +48,6 @@ class ConsoleView(View):
         if isinstance(response, SimpleTemplateResponse) and not response.is_rendered:
             return response.render()
         return response
-
-
-class TokenAuthentication(BaseAuthentication):
-    """`Authorization: Bearer il_…`."""
-
-    def authenticate(self, request: Request) -> tuple[Any, Actor] | None:
-        kind, _, secret = request.headers.get("Authorization", "").partition(" ")
-        if kind.lower() != "bearer":
-            return None
-        try:
-            actor = access.bearer(secret.strip())
-        except TokenRefused as error:
-            raise AuthenticationFailed(error.detail, code=error.code) from error
-        return actor, actor
-
-    def authenticate_header(self, request: Request) -> str:
-        return 'Bearer realm="interlock"'
-
-
-class SessionAuthentication(DrfSessionAuthentication):
-    """A browser session (CSRF-checked) plus `X-Interlock-Tenant: <slug>`."""
-
-    def authenticate(self, request: Request) -> tuple[Any, Actor] | None:
-        found = super().authenticate(request)
-        if found is None:
-            return None
-        slug = request.headers.get("X-Interlock-Tenant", "")
-        try:
-            actor = access.member(found[0], slug)
-        except NotFound as error:
-            raise AuthenticationFailed("name one of your tenants in X-Interlock-Tenant") from error
-        return actor, actor
-
-
-class IsActor(BasePermission):
-    def has_permission(self, request: Request, view: APIView) -> bool:
-        return isinstance(request.auth, Actor)
 
 
 class ApiView(APIView):

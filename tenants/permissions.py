@@ -2,19 +2,30 @@
 
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from tenants.actors import Actor
 from tenants.errors import PermissionMissing
 from tenants.models import WorkspaceUserPermission
 from tenants.roles import ROLE_PERMISSIONS, Perm, Role
 
-__all__ = ["ROLE_PERMISSIONS", "Perm", "Role", "held", "holds", "holds_anywhere", "require"]
+__all__ = ["ROLE_PERMISSIONS", "Perm", "Role", "held", "held_anywhere", "holds", "holds_anywhere", "require"]
 
 
 def held(actor: Actor, workspace_id: UUID) -> frozenset[Perm]:
     """Everything the actor may do in the workspace; a token may narrow it, nothing widens it."""
-    rows = WorkspaceUserPermission.objects.filter(user_id=actor.id, content_object_id=workspace_id)
+    return _named(actor, WorkspaceUserPermission.objects.filter(content_object_id=workspace_id))
+
+
+def held_anywhere(actor: Actor) -> frozenset[Perm]:
+    """Everything the actor may do in at least one workspace of the tenant."""
+    return _named(actor, WorkspaceUserPermission.objects.all())
+
+
+def _named(actor: Actor, rows: QuerySet[WorkspaceUserPermission]) -> frozenset[Perm]:
     known = {perm.value for perm in Perm}
-    names = {name for name in rows.values_list("permission__codename", flat=True) if name in known}
+    codenames = rows.filter(user_id=actor.id).values_list("permission__codename", flat=True)
+    names = {name for name in codenames if name in known}
     if actor.token_scopes is not None:
         names &= actor.token_scopes
     return frozenset(Perm(name) for name in names)

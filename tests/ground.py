@@ -35,7 +35,14 @@ def _one_at_a_time() -> Iterator[None]:
 
 
 def _schema_digest() -> str:
-    sources = sorted([*ROOT.glob("*/migrations/*.py"), ROOT / "tenants/rls.py", ROOT / "controlplane/settings.py"])
+    sources = sorted(
+        [
+            *ROOT.glob("*/migrations/*.py"),
+            *ROOT.glob("*/*/migrations/*.py"),
+            ROOT / "tenants/rls.py",
+            ROOT / "controlplane/settings.py",
+        ]
+    )
     return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
 
 

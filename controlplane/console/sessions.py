@@ -1,0 +1,50 @@
+"""Signing in and out, and choosing one of one's organisations."""
+
+from typing import Any
+
+from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.mixins import LoginRequiredMixin
+from django.contrib.auth.views import LoginView
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.views import View
+
+from controlplane.console import throttle
+from tenants import access
+
+
+class SignIn(LoginView):
+    """Says the same for a wrong name, a wrong password and a closed account, in the same time."""
+
+    template_name = "console/login.html"
+    redirect_authenticated_user = True
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            throttle.admit(**_who(request))
+        except throttle.TooManySignIns as refusal:
+            return self._refused(refusal)
+        return super().post(request, *args, **kwargs)
+
+    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        throttle.forgive(**_who(self.request))
+        return super().form_valid(form)
+
+    def _refused(self, refusal: throttle.TooManySignIns) -> HttpResponse:
+        context = {"form": AuthenticationForm(self.request), "refusal": refusal.detail, "next": self.get_redirect_url()}
+        return render(self.request, self.template_name, context, status=refusal.status)
+
+
+def _who(request: HttpRequest) -> dict[str, str]:
+    return {"name": request.POST.get("username", "")[:150], "address": request.META.get("REMOTE_ADDR", "")}
+
+
+class Organisations(LoginRequiredMixin, View):
+    """The start page: straight into the only organisation, a list when there are several or none."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        mine = access.organisations(request.user.pk)
+        if len(mine) == 1:
+            return HttpResponseRedirect(reverse("console:now", args=[mine[0].slug]))
+        return render(request, "console/organisations.html", {"organisations": mine})

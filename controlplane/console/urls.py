@@ -1,0 +1,24 @@
+"""Addresses of the console. Everything of a tenant is below `/o/<tenant>/`."""
+
+from django.contrib.auth.views import LogoutView
+from django.urls import include, path
+
+from controlplane.console import halts, now, sessions, themes
+
+app_name = "console"
+
+of_tenant = [
+    path("", now.Now.as_view(), name="now"),
+    path("halts/", halts.Halts.as_view(), name="halts"),
+    path("halts/check/", halts.HaltCheck.as_view(), name="halt-check"),
+    path("halts/<uuid:halt_id>/request-release/", halts.HaltRequestRelease.as_view(), name="halt-request"),
+    path("halts/<uuid:halt_id>/release/", halts.HaltRelease.as_view(), name="halt-release"),
+]
+
+urlpatterns = [
+    path("", sessions.Organisations.as_view(), name="organisations"),
+    path("login/", sessions.SignIn.as_view(), name="login"),
+    path("logout/", LogoutView.as_view(next_page="console:login"), name="logout"),
+    path("theme/", themes.Theme.as_view(), name="theme"),
+    path("o/<slug:tenant>/", include(of_tenant)),
+]
