@@ -1,0 +1,1 @@
+"""Slack messages, approval cards and request signatures."""

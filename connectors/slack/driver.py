@@ -1,0 +1,19 @@
+"""The Slack driver: read, post and replace messages."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from connectors.slack.messages import GetMessage, PostMessage, UpdateMessage
+from connectors.types import ReadVerbs, WriteVerbs
+
+
+@dataclass(frozen=True, slots=True)
+class SlackDriver:
+    name: str = "slack"
+    verbs: Mapping[str, ReadVerbs | WriteVerbs] = field(
+        default_factory=lambda: {
+            "slack.message.get": GetMessage(),
+            "slack.message.post": PostMessage(),
+            "slack.message.update": UpdateMessage(),
+        }
+    )
