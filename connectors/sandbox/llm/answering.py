@@ -152,8 +152,14 @@ def _choice(name: str, options: list[Any], found: Reading) -> Any:
         wanted = [_id_in_prompt(found), found.group, found.guess.label]
     else:
         wanted = [label for label, _ in found.guess.ranked]
-    folded = {str(option).casefold(): option for option in options}
+    folded = {**_labelled(options, found.prompt), **{str(option).casefold(): option for option in options}}
     return next((folded[one.casefold()] for one in wanted if one and one.casefold() in folded), options[0])
+
+
+def _labelled(options: list[Any], prompt: str) -> dict[str, Any]:
+    """Options by the label that the prompt lists them with, as in `- group_3: Network`."""
+    lines = re.findall(r"^\W*([\w.-]{1,40}): *(\S.*?) *$", prompt, re.MULTILINE)
+    return {label.casefold(): option for option, label in lines if option in options}
 
 
 def _level_option(options: list[Any], value: str) -> Any:
