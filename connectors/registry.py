@@ -1,0 +1,26 @@
+"""The closed table of drivers. A name that is not here does not exist."""
+
+from collections.abc import Mapping
+
+from connectors.errors import UnknownDriver, UnknownTool
+from connectors.llm.driver import LlmDriver
+from connectors.servicenow.driver import ServiceNowDriver
+from connectors.slack.driver import SlackDriver
+from connectors.types import Driver, ReadVerbs, WriteVerbs
+
+DRIVERS: Mapping[str, Driver] = {driver.name: driver for driver in (ServiceNowDriver(), SlackDriver(), LlmDriver())}
+
+
+def driver(name: str) -> Driver:
+    """Raises UnknownDriver."""
+    if name not in DRIVERS:
+        raise UnknownDriver(f"no driver {name}; there are {', '.join(sorted(DRIVERS))}")
+    return DRIVERS[name]
+
+
+def verbs(driver_name: str, tool: str) -> ReadVerbs | WriteVerbs:
+    """The verbs of a tool of a driver; raises UnknownDriver or UnknownTool."""
+    offered = driver(driver_name).verbs
+    if tool not in offered:
+        raise UnknownTool(f"{driver_name} has no tool {tool}")
+    return offered[tool]
