@@ -1,0 +1,81 @@
+"""The canonical container: a ZIP of stored members in ascending order with fixed header fields.
+
+One content has one spelling. The reader takes the archive apart front to back, packs it again and demands
+the same bytes, so nothing can hide in a header, a comment, or between a local and a central entry.
+"""
+
+import re
+import struct
+import zlib
+from collections.abc import Mapping
+
+from evidence.verify.malformed import Malformed
+
+MAX_MEMBERS = 2000
+MAX_BYTES = 256 * 1024 * 1024
+
+_LOCAL = struct.Struct("<4s5H3I2H")
+_CENTRAL = struct.Struct("<4s6H3I5H2I")
+_END = struct.Struct("<4s4H2IH")
+_VERSION, _FLAGS, _STORED, _TIME, _DATE = 20, 0x0800, 0, 0, 33  # 1980-01-01, UTF-8 names
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*")
+
+
+def pack(members: Mapping[str, bytes]) -> bytes:
+    """The one archive of these members; raises ValueError for a name outside the format."""
+    body, directory = bytearray(), bytearray()
+    for name in sorted(members):
+        _demand_safe(name)
+        directory += _central_entry(name, members[name], len(body))
+        body += _local_entry(name, members[name])
+    count = len(members)
+    end = _END.pack(b"PK\x05\x06", 0, 0, count, count, len(directory), len(body), 0)
+    return bytes(body + directory + end)
+
+
+def unpack(archive: bytes) -> dict[str, bytes]:
+    """The members of a canonical archive; raises Malformed for every other byte string."""
+    if len(archive) > MAX_BYTES:
+        raise Malformed("LIMIT", f"larger than {MAX_BYTES} bytes")
+    members: dict[str, bytes] = {}
+    offset = 0
+    while archive[offset : offset + 4] == b"PK\x03\x04":
+        name, content, offset = _read_entry(archive, offset)
+        if name in members:
+            raise Malformed("ZIP-DUP", f"{name} appears twice")
+        members[name] = content
+        if len(members) > MAX_MEMBERS:
+            raise Malformed("LIMIT", f"more than {MAX_MEMBERS} members")
+    if pack(members) != archive:
+        raise Malformed("ZIP-FORMAT", "the archive is not in canonical form")
+    return members
+
+
+def _read_entry(archive: bytes, offset: int) -> tuple[str, bytes, int]:
+    if offset + _LOCAL.size > len(archive):
+        raise Malformed("ZIP-FORMAT", "cut short inside a header")
+    *_, size, name_size, _extra = _LOCAL.unpack_from(archive, offset)
+    start = offset + _LOCAL.size + name_size
+    if start + size > len(archive):
+        raise Malformed("ZIP-FORMAT", "cut short inside a member")
+    try:
+        name = archive[offset + _LOCAL.size : start].decode("ascii")
+    except UnicodeDecodeError as error:
+        raise Malformed("ZIP-NAME", "a member name is not ASCII") from error
+    _demand_safe(name)
+    return name, archive[start : start + size], start + size
+
+
+def _demand_safe(name: str) -> None:
+    if not _NAME.fullmatch(name) or len(name) > 200:
+        raise Malformed("ZIP-NAME", f"{name[:80]!r} is not a safe member name")
+
+
+def _local_entry(name: str, content: bytes) -> bytes:
+    fixed = (_VERSION, _FLAGS, _STORED, _TIME, _DATE, zlib.crc32(content), len(content), len(content))
+    return _LOCAL.pack(b"PK\x03\x04", *fixed, len(name), 0) + name.encode() + content
+
+
+def _central_entry(name: str, content: bytes, offset: int) -> bytes:
+    fixed = (_VERSION, _FLAGS, _STORED, _TIME, _DATE, zlib.crc32(content), len(content), len(content))
+    return _CENTRAL.pack(b"PK\x01\x02", _VERSION, *fixed, len(name), 0, 0, 0, 0, 0, offset) + name.encode()

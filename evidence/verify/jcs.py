@@ -1,0 +1,109 @@
+"""Strict JSON in the profile of evidence: RFC 8785 without floats and nulls.
+
+Members may appear once, integers stay within ±(2^53 - 1), strings hold no lone surrogate, nesting ends at 32.
+"""
+
+import json
+from typing import Any, NoReturn, TypeAlias
+
+from evidence.verify.malformed import Malformed
+
+Json: TypeAlias = "bool | int | str | list[Json] | dict[str, Json]"
+
+MAX_INTEGER = 2**53 - 1
+MAX_DEPTH = 32
+
+
+def dumps(value: Json) -> bytes:
+    """Canonical bytes; raises Malformed for a value outside the profile."""
+    text = json.dumps(_checked(value, 0), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.encode()
+
+
+def loads(data: bytes) -> Json:
+    """Parse canonical bytes; raises Malformed when they are not the canonical form of what they say."""
+    value = loads_lenient(data)
+    if dumps(value) != data:
+        raise Malformed("JSON-CANON", "the bytes are not in canonical form")
+    return value
+
+
+def loads_lenient(data: bytes) -> Json:
+    """Parse within the profile, but accept white space and any member order (files that people edit)."""
+    try:
+        value = json.loads(
+            data.decode("utf-8"),
+            object_pairs_hook=_members_once,
+            parse_float=_no_float,
+            parse_constant=_no_float,
+            parse_int=_integer,
+        )
+    except Malformed:
+        raise
+    except RecursionError as error:
+        raise Malformed("LIMIT", f"nested deeper than {MAX_DEPTH}") from error
+    except ValueError as error:
+        raise Malformed("JSON-FORMAT", "not JSON") from error
+    return _checked(value, 0)
+
+
+def loads_object(data: bytes) -> dict[str, Json]:
+    """Like `loads`, for a document that must be an object."""
+    value = loads(data)
+    if not isinstance(value, dict):
+        raise Malformed("SCHEMA", "not an object")
+    return value
+
+
+def _checked(value: Any, depth: int) -> Any:
+    if depth > MAX_DEPTH:
+        raise Malformed("LIMIT", f"nested deeper than {MAX_DEPTH}")
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        return _in_range(value)
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, list | tuple):
+        return [_checked(item, depth + 1) for item in value]
+    if isinstance(value, dict):
+        return {_text(key): _checked(value[key], depth + 1) for key in sorted(value, key=_utf16)}
+    code = "JSON-FLOAT" if isinstance(value, float) else "JSON-FORMAT"
+    raise Malformed(code, f"{type(value).__name__} has no place in this profile")
+
+
+def _utf16(key: Any) -> bytes:
+    return _text(key).encode("utf-16-be")
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise Malformed("JSON-FORMAT", "a member name is not a string")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise Malformed("JSON-FORMAT", "a string holds a lone surrogate") from error
+    return value
+
+
+def _in_range(value: int) -> int:
+    if abs(value) > MAX_INTEGER:
+        raise Malformed("JSON-FORMAT", "an integer is beyond 2^53 - 1")
+    return value
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > 17 or digits == "-0":
+        raise Malformed("JSON-FORMAT", "an integer is beyond 2^53 - 1 or negative zero")
+    return int(digits)
+
+
+def _no_float(token: str) -> NoReturn:
+    raise Malformed("JSON-FLOAT", f"{token[:20]} is not an integer")
+
+
+def _members_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise Malformed("JSON-DUP", "a member appears twice")
+    return members
