@@ -62,7 +62,7 @@ def type_of(instance: object) -> str:
 
 
 def fields_of(instance: Any) -> dict[str, "Json | Committed"]:
-    """Members of an event as JSON values; `Committed` ones unchanged, `None` ones left out."""
+    """Members of an event as JSON values; `Committed` ones unchanged, `None` ones left out at every depth."""
     raw = {f.name: getattr(instance, f.name) for f in dataclasses.fields(instance)}
     return {name: _plain(value) for name, value in raw.items() if value is not None}
 
@@ -75,7 +75,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
+        return {str(k): _plain(v) for k, v in value.items() if v is not None}
     if isinstance(value, list | tuple | frozenset | set):
         items = sorted(value) if isinstance(value, set | frozenset) else value
         return [_plain(item) for item in items]

@@ -44,7 +44,8 @@ def loads_lenient(data: bytes) -> Json:
         raise Malformed("LIMIT", f"nested deeper than {MAX_DEPTH}") from error
     except ValueError as error:
         raise Malformed("JSON-FORMAT", "not JSON") from error
-    return _checked(value, 0)
+    parsed: Json = _checked(value, 0)
+    return parsed
 
 
 def loads_object(data: bytes) -> dict[str, Json]:

@@ -1,0 +1,12 @@
+from django.apps import AppConfig
+
+
+class EvidenceConfig(AppConfig):
+    name = "evidence"
+    verbose_name = "Evidence"
+
+    def ready(self) -> None:
+        from evidence import checks, events, services  # noqa: F401 - registers checks and event types
+        from tenants import ports
+
+        ports.record.bind(services.record)

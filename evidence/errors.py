@@ -1,0 +1,21 @@
+from controlplane.lib.errors import Conflict, Invalid, Unavailable
+
+
+class EventTooLarge(Invalid):
+    code, title = "event_too_large", "The event is larger than the record takes"
+
+
+class WrongLog(Conflict):
+    code, title = "wrong_log", "The run writes into another log"
+
+
+class NotSealed(Unavailable):
+    """The sequencer did not get to these events in time; nothing is lost, ask again."""
+
+    code, title = "not_sealed", "The events are not sealed yet"
+
+
+class LogFrozen(Unavailable):
+    """The log does not extend what was signed before: somebody must look before anything is signed again."""
+
+    code, title = "log_frozen", "The log is frozen"

@@ -1,0 +1,59 @@
+"""Events that the record writes about itself, and the one that closes a run."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from controlplane.lib.events import event
+
+
+@event("run.closed")
+@dataclass(frozen=True)
+class RunClosed:
+    """`count` events came before this one; `root` is the Merkle root over their hashes (hex)."""
+
+    count: int
+    root: str
+
+
+@event("log.heartbeat")
+@dataclass(frozen=True)
+class LogHeartbeat:
+    """Nothing happened, and that is on record too: silence differs from deletion."""
+
+    size: int
+
+
+@event("event.quarantined")
+@dataclass(frozen=True)
+class EventQuarantined:
+    event_id: UUID
+    reason: str
+
+
+@event("key.announced")
+@dataclass(frozen=True)
+class KeyAnnounced:
+    """A version of the keyring; `keyring` is the SHA-256 of its envelope."""
+
+    version: int
+    keyring: str
+
+
+@event("evidence.exported")
+@dataclass(frozen=True)
+class EvidenceExported:
+    """Reading is on record: who took which run's bundle, with how much content opened."""
+
+    run_id: UUID
+    events: int
+    disclosed: int
+    checkpoint_size: int
+
+
+@event("erasure.completed")
+@dataclass(frozen=True)
+class ErasureCompleted:
+    """The shred key of a subject is gone; its commitments stay and can no longer be opened."""
+
+    subject_id: UUID
+    reason: str

@@ -1,0 +1,57 @@
+import signal
+import threading
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, connection
+
+from controlplane.lib.logs import get_logger
+from evidence import sequencing
+
+TICK_S = 0.1
+log = get_logger(__name__)
+
+
+class Command(BaseCommand):
+    help = "Sequence pending events into the logs and sign their heads, until stopped. Several may run."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--once", action="store_true", help="work off what is waiting, then end")
+
+    def handle(self, *_: Any, once: bool, **__: Any) -> None:
+        if settings.INTERLOCK_DB_ROLE != "sequencer":
+            raise CommandError("Run the sequencer in its own role: INTERLOCK_DB_ROLE=sequencer")
+        if once:
+            _work_off()
+        else:
+            _serve(_stop_signal())
+
+
+def _stop_signal() -> threading.Event:
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+def _serve(stop: threading.Event) -> None:
+    while not stop.is_set():
+        if not _round():
+            stop.wait(TICK_S)
+
+
+def _round() -> int:
+    """A lost connection or a lost race ends this round only: the next one starts from what is committed."""
+    try:
+        return sequencing.run_once() + sequencing.beat()
+    except DatabaseError:
+        log.exception("round abandoned")
+        connection.close()
+        return 0
+
+
+def _work_off() -> None:
+    while sequencing.run_once():
+        pass

@@ -1,0 +1,164 @@
+"""The record. Rows refer to other rows by value: no foreign key leads into or out of evidence."""
+
+from django.db import models
+
+from tenants import scope
+from tenants.models import TenantModel
+
+
+class EvidenceRow(TenantModel):
+    tenant = models.ForeignKey(
+        "tenants.Tenant",
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        default=scope.current,
+        related_name="+",
+        editable=False,
+    )
+
+    class Meta(TenantModel.Meta):
+        abstract = True
+
+
+class Event(EvidenceRow):
+    """One event as it was emitted. `body` are the canonical bytes; everything else follows from them."""
+
+    log_id = models.UUIDField()
+    run_id = models.UUIDField(null=True)
+    run_seq = models.BigIntegerField(null=True)
+    type = models.CharField(max_length=80)
+    body = models.BinaryField()
+    event_hash = models.BinaryField()
+    mac = models.BinaryField()
+
+    class Meta(EvidenceRow.Meta):
+        constraints = [models.UniqueConstraint(fields=["run_id", "run_seq"], name="event_once_in_its_run")]
+        indexes = [models.Index(fields=["tenant", "log_id", "-id"], name="event_by_log")]
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.id}"
+
+
+class Pending(EvidenceRow):
+    """An event that waits for its place in the log. `id` counts up in the order of the run's row lock."""
+
+    id = models.BigAutoField(primary_key=True)  # type: ignore[assignment]
+    event_id = models.UUIDField(unique=True)
+    log_id = models.UUIDField()
+
+    class Meta(EvidenceRow.Meta):
+        indexes = [models.Index(fields=["log_id", "id"], name="pending_by_log")]
+
+
+class RunHead(EvidenceRow):
+    """Where a run's chain ends. `id` is the run; writers of one run take turns on this row."""
+
+    log_id = models.UUIDField()
+    seq = models.BigIntegerField(default=0)
+    last_hash = models.BinaryField(default=bytes)
+    closed_seq = models.BigIntegerField(default=0)
+
+    class Meta(EvidenceRow.Meta):
+        pass
+
+
+class LogHead(EvidenceRow):
+    """The growing end of one log. `id` is the workspace (or the tenant itself for tenant-wide events)."""
+
+    origin = models.CharField(max_length=255, unique=True)
+    size = models.BigIntegerField(default=0)
+    peaks = models.BinaryField(default=bytes)
+    last_leaf = models.BinaryField(default=bytes)
+    last_ms = models.BigIntegerField(default=0)
+    signed_size = models.BigIntegerField(default=0)
+    frozen_reason = models.TextField(blank=True, default="")
+
+    class Meta(EvidenceRow.Meta):
+        pass
+
+    def __str__(self) -> str:
+        return self.origin
+
+
+class Leaf(EvidenceRow):
+    """A sequenced event. `id` is the event; `index` is dense within the log."""
+
+    log_id = models.UUIDField()
+    index = models.BigIntegerField()
+    leaf = models.BinaryField()
+    leaf_hash = models.BinaryField()
+
+    class Meta(EvidenceRow.Meta):
+        constraints = [models.UniqueConstraint(fields=["log_id", "index"], name="one_leaf_per_index")]
+
+
+class Node(EvidenceRow):
+    """The root of a complete subtree of 256^level leaves: the tiles of C2SP tlog-tiles, one hash a row."""
+
+    log_id = models.UUIDField()
+    level = models.SmallIntegerField()
+    index = models.BigIntegerField()
+    hash = models.BinaryField()
+
+    class Meta(EvidenceRow.Meta):
+        constraints = [models.UniqueConstraint(fields=["log_id", "level", "index"], name="one_hash_per_node")]
+
+
+class Checkpoint(EvidenceRow):
+    """A signed head, as the C2SP note that was published."""
+
+    log_id = models.UUIDField()
+    size = models.BigIntegerField()
+    root = models.BinaryField()
+    note = models.TextField()
+
+    class Meta(EvidenceRow.Meta):
+        constraints = [models.UniqueConstraint(fields=["log_id", "size"], name="one_checkpoint_per_size")]
+
+    def __str__(self) -> str:
+        return f"{self.log_id} at {self.size}"
+
+
+class Quarantine(EvidenceRow):
+    """An event whose seal did not hold. It never becomes a leaf; a leaf says that it was set aside."""
+
+    log_id = models.UUIDField()
+    reason = models.CharField(max_length=40)
+
+    class Meta(EvidenceRow.Meta):
+        pass
+
+
+class ShredKey(EvidenceRow):
+    """The key behind the salts of one run (or one log). Deleting it makes the commitments unopenable."""
+
+    subject_id = models.UUIDField()
+    data_key_id = models.UUIDField()
+    wrapped = models.BinaryField()
+
+    class Meta(EvidenceRow.Meta):
+        constraints = [models.UniqueConstraint(fields=["tenant", "subject_id"], name="one_shred_key_per_subject")]
+
+
+class Content(EvidenceRow):
+    """Where the content behind a commitment is kept, for tenants that opted in to keep it."""
+
+    event_id = models.UUIDField()
+    path = models.CharField(max_length=500)
+    digest = models.CharField(max_length=64)
+
+    class Meta(EvidenceRow.Meta):
+        constraints = [models.UniqueConstraint(fields=["event_id", "path"], name="one_content_per_place")]
+
+
+class KeyringVersion(EvidenceRow):
+    """The signed key history of a tenant; each version repeats the ones before."""
+
+    version = models.IntegerField()
+    envelope = models.TextField()
+
+    class Meta(EvidenceRow.Meta):
+        constraints = [models.UniqueConstraint(fields=["tenant", "version"], name="one_keyring_per_version")]
+
+    def __str__(self) -> str:
+        return f"keyring {self.version}"

@@ -1,0 +1,38 @@
+"""What was signed last, kept outside the database: a restored or forked database cannot sign over it."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+from django.conf import settings
+
+from evidence.keys import write_private
+
+
+@dataclass(frozen=True)
+class Signed:
+    """A head that left the house: `root` are 32 bytes."""
+
+    size: int
+    root: bytes
+
+
+def last(log_id: UUID) -> Signed | None:
+    path = _path(log_id)
+    if not path.exists():
+        return None
+    members = json.loads(path.read_bytes())
+    return Signed(int(members["size"]), bytes.fromhex(members["root"]))
+
+
+def keep(log_id: UUID, signed: Signed) -> None:
+    """Remember before publishing: a crash in between repeats the same signature over the same tree."""
+    path = _path(log_id)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    write_private(path, json.dumps({"size": signed.size, "root": signed.root.hex()}).encode())
+
+
+def _path(log_id: UUID) -> Path:
+    folder: Path = settings.INTERLOCK_DATA_DIR / "signed"
+    return folder / f"{log_id}.json"

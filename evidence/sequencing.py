@@ -1,0 +1,172 @@
+"""From the queue into the log: dense indices, linked leaves, a growing tree, a signed head.
+
+Writers never touch a log's head. A sequencer locks the head, empties a part of its queue and commits; signing is
+a second transaction. Several may run: they skip what another has locked. A kill at any point loses nothing,
+because queue, leaves, tree and head change in one transaction, and signing the same tree twice gives the same note.
+"""
+
+import hmac
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F
+
+from controlplane.lib import clock
+from controlplane.lib.logs import get_logger
+from evidence import keyrings, keys, recording, retained, trees
+from evidence.events import EventQuarantined, LogHeartbeat
+from evidence.models import Checkpoint, Event, Leaf, LogHead, Node, Pending, Quarantine
+from evidence.verify import envelope, merkle, note
+from tenants import scope
+from tenants.actors import Actor
+
+BATCH = 1000
+HEARTBEAT_MS = 3600 * 1000
+
+log = get_logger(__name__)
+
+
+def run_once() -> int:
+    """One round over all logs; returns how many leaves were added."""
+    added = sum(_in_log(tenant_id, log_id) for tenant_id, log_id in _queued())
+    for tenant_id, log_id in _unsigned():
+        _sign_log(tenant_id, log_id)
+    return added
+
+
+def beat() -> int:
+    """A heartbeat for each log that was silent for an hour; returns how many."""
+    silent = LogHead.unscoped.filter(last_ms__lt=clock.now_ms() - HEARTBEAT_MS, frozen_reason="")
+    with transaction.atomic(durable=True):
+        logs = list(silent.values_list("tenant_id", "id"))
+    return sum(_beat_log(tenant_id, log_id) for tenant_id, log_id in logs)
+
+
+def _queued() -> list[tuple[UUID, UUID]]:
+    with transaction.atomic(durable=True):
+        return list(Pending.unscoped.order_by().values_list("tenant_id", "log_id").distinct())
+
+
+def _unsigned() -> list[tuple[UUID, UUID]]:
+    with transaction.atomic(durable=True):
+        behind = LogHead.unscoped.filter(size__gt=F("signed_size"), frozen_reason="")
+        return list(behind.values_list("tenant_id", "id"))
+
+
+@contextmanager
+def _locked(tenant_id: UUID, log_id: UUID) -> Iterator[LogHead | None]:
+    """The head of a log for this transaction; None when another sequencer has it or it is frozen."""
+    with scope.enter(tenant_id), transaction.atomic(durable=True):
+        heads = LogHead.objects.select_for_update(skip_locked=True)
+        yield heads.filter(pk=log_id, frozen_reason="").first()
+
+
+def _in_log(tenant_id: UUID, log_id: UUID) -> int:
+    _ensure_head(tenant_id, log_id)
+    with _locked(tenant_id, log_id) as head:
+        return _take_batch(head) if head is not None else 0
+
+
+def _ensure_head(tenant_id: UUID, log_id: UUID) -> None:
+    with scope.enter(tenant_id), transaction.atomic(durable=True):
+        if not LogHead.objects.filter(pk=log_id).exists():
+            head = LogHead(id=log_id, origin=recording.origin_of(tenant_id, log_id))
+            LogHead.objects.bulk_create([head], ignore_conflicts=True)
+
+
+def _take_batch(head: LogHead) -> int:
+    """Queue order is the order of the run locks, so a leaf never comes before its run's predecessor."""
+    waiting = list(Pending.objects.filter(log_id=head.pk).order_by("pk")[:BATCH])
+    events = Event.objects.in_bulk([row.event_id for row in waiting])
+    sound = [events[row.event_id] for row in waiting if _accept(events[row.event_id])]
+    leaves = _leaves(head, sound)
+    Leaf.objects.bulk_create(leaves)
+    Node.objects.bulk_create(trees.grow(head, [bytes(leaf.leaf_hash) for leaf in leaves]))
+    Pending.objects.filter(pk__in=[row.pk for row in waiting]).delete()
+    head.save()
+    return len(leaves)
+
+
+def _accept(event: Event) -> bool:
+    """An event whose seal does not hold never blocks the log: it is set aside, and that becomes a leaf."""
+    body = bytes(event.body)
+    reason = ""
+    if not hmac.compare_digest(keys.mac(scope.current(), body), bytes(event.mac)):
+        reason = "seal"
+    elif envelope.event_hash(body) != bytes(event.event_hash):
+        reason = "hash"
+    if reason:
+        _set_aside(event, reason)
+    return not reason
+
+
+def _set_aside(event: Event, reason: str) -> None:
+    log.error("event set aside", extra={"event_id": str(event.pk), "reason": reason})
+    Quarantine.objects.create(id=event.pk, log_id=event.log_id, reason=reason)
+    _write(scope.current(), event.log_id, EventQuarantined(event.pk, reason))
+
+
+def _leaves(head: LogHead, events: list[Event]) -> list[Leaf]:
+    previous = bytes(head.last_leaf) or envelope.NO_LEAF
+    head.last_ms = max(head.last_ms, clock.now_ms())
+    leaves = []
+    for index, event in enumerate(events, start=head.size):
+        content = envelope.leaf_bytes(
+            envelope.Leaf(bytes(event.event_hash), index, head.origin, previous, head.last_ms)
+        )
+        previous = merkle.leaf_hash(content)
+        leaves.append(Leaf(id=event.pk, log_id=head.pk, index=index, leaf=content, leaf_hash=previous))
+    head.last_leaf = previous if events else head.last_leaf
+    return leaves
+
+
+def _sign_log(tenant_id: UUID, log_id: UUID) -> None:
+    with _locked(tenant_id, log_id) as head:
+        if head is None or head.signed_size >= head.size:
+            return
+        fork = _fork(head)
+        if fork:
+            head.frozen_reason = fork
+            log.critical("log frozen", extra={"log_id": str(log_id), "reason": fork})
+        else:
+            _sign(head)
+        head.save()
+
+
+def _fork(head: LogHead) -> str:
+    """Why this tree does not extend what was signed before; empty when it does."""
+    before = retained.last(head.pk)
+    if before is None:
+        return ""
+    if before.size > head.size:
+        return f"{before.size} leaves were signed, {head.size} are here"
+    if merkle.root_at(before.size, trees.StoredNodes(head.pk)) != before.root:
+        return f"the first {before.size} leaves are not those that were signed"
+    return ""
+
+
+def _sign(head: LogHead) -> None:
+    sealing = keyrings.sealing(scope.current(), "checkpoint")
+    signed = retained.Signed(head.size, trees.root_of(head))
+    text = note.sign(note.Checkpoint(head.origin, signed.size, signed.root), sealing.signer)
+    retained.keep(head.pk, signed)
+    Checkpoint.objects.create(log_id=head.pk, size=signed.size, root=signed.root, note=text)
+    head.signed_size = head.size
+
+
+def _beat_log(tenant_id: UUID, log_id: UUID) -> int:
+    """The lock and the second look keep two sequencers from beating twice."""
+    with _locked(tenant_id, log_id) as head:
+        if head is None or head.last_ms >= clock.now_ms() - HEARTBEAT_MS:
+            return 0
+        if Pending.objects.filter(log_id=log_id).exists():
+            return 0
+        _write(tenant_id, log_id, LogHeartbeat(head.size))
+        return 1
+
+
+def _write(tenant_id: UUID, log_id: UUID, event: object) -> None:
+    actor = Actor.system(tenant_id, "sequencer")
+    recording.write(event, actor=actor, workspace_id=log_id, run_id=None)

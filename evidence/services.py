@@ -1,0 +1,95 @@
+"""Verbs of the record."""
+
+import time
+from datetime import timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models.functions import Now
+
+from controlplane.lib import clock
+from evidence import recording, shredding
+from evidence.events import ErasureCompleted, RunClosed
+from evidence.models import Checkpoint, Content, Event, Leaf, LogHead, Pending, RunHead
+from evidence.recording import Recorded
+from evidence.verify import merkle
+from tenants import payloads, scope
+from tenants.actors import Actor
+from tenants.errors import OutsideTransaction, ScopeConflict
+from tenants.permissions import Perm, require
+
+POLL_S = 0.03
+
+
+def record(event: object, *, actor: Actor, workspace_id: UUID | None = None, run_id: UUID | None = None) -> Recorded:
+    """Write an event into the caller's open transaction: both are kept or neither is.
+
+    `workspace_id` None is the tenant-wide log; an event of a run goes where the run's first event went.
+    """
+    if not connection.in_atomic_block:
+        raise OutsideTransaction("an event belongs to the transaction of what it tells of")
+    if actor.tenant_id != scope.current():
+        raise ScopeConflict(f"an actor of {actor.tenant_id} cannot act in {scope.current()}")
+    return recording.write(event, actor=actor, workspace_id=workspace_id, run_id=run_id)
+
+
+def close_run(*, run_id: UUID, actor: Actor) -> Recorded:
+    """Say that the run is complete: how many events it has, and the root over them. In the caller's transaction."""
+    head = recording.lock_run(run_id, actor.tenant_id)
+    hashes = Event.objects.filter(run_id=run_id).order_by("run_seq").values_list("event_hash", flat=True)
+    leaves = [merkle.leaf_hash(bytes(hashed)) for hashed in hashes]
+    return record(RunClosed(head.seq, merkle.root_of(leaves).hex()), actor=actor, run_id=run_id)
+
+
+def is_closed(run_id: UUID) -> bool:
+    """True when nothing followed the event that closed the run."""
+    head = RunHead.objects.filter(pk=run_id).first()
+    return head is not None and head.closed_seq == head.seq > 0
+
+
+def backpressure() -> str | None:
+    """Why the current tenant may cause no effects now: the record cannot keep up. None when all is well."""
+    if LogHead.objects.exclude(frozen_reason="").exists():
+        return "evidence_log_frozen"
+    too_old = Now() - timedelta(seconds=settings.INTERLOCK_EVIDENCE_MAX_LAG_S)
+    if Pending.objects.filter(created_at__lt=too_old).exists():
+        return "evidence_lag"
+    most = settings.INTERLOCK_EVIDENCE_MAX_PENDING
+    return "evidence_backlog" if Pending.objects.all()[most : most + 1].exists() else None
+
+
+def wait_sealed(event_id: UUID, timeout_s: float) -> bool:
+    """Wait until a signed checkpoint covers the event; False when the time is up. Call it outside transactions."""
+    deadline = clock.monotonic() + timeout_s
+    while not is_sealed(event_id):
+        if clock.monotonic() >= deadline:
+            return False
+        time.sleep(POLL_S)
+    return True
+
+
+def is_sealed(event_id: UUID) -> bool:
+    with transaction.atomic():
+        leaf = Leaf.objects.filter(pk=event_id).first()
+        return leaf is not None and Checkpoint.objects.filter(log_id=leaf.log_id, size__gt=leaf.index).exists()
+
+
+@transaction.atomic(durable=True)
+def shred(*, subject_id: UUID, reason: str, actor: Actor) -> bool:
+    """Destroy the key and the kept content of a run: its commitments stay, nobody can open them again."""
+    require(actor, Perm.ADMIN)
+    if not shredding.destroy(subject_id):
+        return False
+    _forget_content(subject_id)
+    record(ErasureCompleted(subject_id, reason), actor=actor)
+    return True
+
+
+def _forget_content(run_id: UUID) -> None:
+    """Content that another run also commits to stays for that one."""
+    kept = Content.objects.filter(event_id__in=Event.objects.filter(run_id=run_id).values("pk"))
+    digests = set(kept.values_list("digest", flat=True))
+    kept.delete()
+    elsewhere = set(Content.objects.filter(digest__in=digests).values_list("digest", flat=True))
+    payloads.forget(sorted(digests - elsewhere))

@@ -1,0 +1,163 @@
+"""The sequencer turns the queue into a dense, linked, signed log."""
+
+from collections.abc import Callable, Iterator
+from uuid import UUID
+
+import psycopg
+import pytest
+from django.db import connections
+from django.test import override_settings
+
+from controlplane.database import role_name
+from controlplane.lib.ids import uuid7
+from evidence import recording, retained, sequencing, services, trees
+from evidence.events import LogHeartbeat
+from evidence.models import Checkpoint, Event, Leaf, LogHead, Pending, Quarantine
+from evidence.verify import envelope, merkle, note
+from tenants import scope
+from tenants.actors import Actor
+from tests import ground
+
+pytestmark = pytest.mark.usefixtures("committed_db")
+
+
+@pytest.fixture
+def as_sequencer(committed_db: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
+    """Runs rounds of the sequencer in its own database role."""
+    settings = connections.settings["default"]
+    app = {name: settings[name] for name in ("USER", "PASSWORD")}
+
+    def run(verb: Callable[[], int] = sequencing.run_once) -> int:
+        connections.close_all()
+        settings.update(USER=role_name("sequencer"), PASSWORD=ground.LOCATOR.password("sequencer"))
+        try:
+            return verb()
+        finally:
+            connections.close_all()
+            settings.update(app)
+
+    return run
+
+
+@pytest.fixture
+def log_id() -> UUID:
+    return uuid7()
+
+
+@pytest.fixture
+def emit(world: object, in_scope: Callable, log_id: UUID) -> Callable[..., recording.Recorded]:
+    def one(size: int = 0, **places: object) -> recording.Recorded:
+        with in_scope(world.a.tenant):
+            actor = Actor.system(world.a.tenant.id, "test")
+            return services.record(LogHeartbeat(size), actor=actor, workspace_id=log_id, **places)
+
+    return one
+
+
+def leaves_of(log_id: object) -> Iterator[Leaf]:
+    return Leaf.objects.filter(log_id=log_id).order_by("index")
+
+
+def test_events_become_dense_linked_leaves_under_a_signed_head(
+    world: object, in_scope: Callable, emit: Callable, as_sequencer: Callable, log_id: UUID
+) -> None:
+    run = uuid7()
+    receipts = [emit(number, run_id=run) for number in range(300)]
+    assert as_sequencer() >= 300
+    with in_scope(world.a.tenant):
+        leaves = [envelope.parse_leaf(bytes(row.leaf)) for row in leaves_of(log_id)]
+        hashes = [bytes(row.leaf_hash) for row in leaves_of(log_id)]
+        checkpoint = Checkpoint.objects.get(log_id=log_id)
+        stored = trees.StoredNodes(log_id)
+        paths = [merkle.inclusion_path(index, 300, stored) for index in range(300)]
+        assert not Pending.objects.filter(log_id=log_id).exists()
+        assert services.is_sealed(receipts[-1].id)
+    assert [leaf.index for leaf in leaves] == list(range(300))
+    assert [leaf.previous for leaf in leaves] == [envelope.NO_LEAF, *hashes[:-1]]
+    assert [leaf.event_hash for leaf in leaves] == [receipt.event_hash for receipt in receipts]
+    root = bytes(checkpoint.root)
+    assert note.parse(checkpoint.note.encode()).checkpoint == note.Checkpoint(leaves[0].origin, 300, root)
+    assert all(merkle.verify_inclusion(hashes[i], i, 300, path, root) for i, path in enumerate(paths))
+
+
+def test_an_event_changed_before_its_turn_is_set_aside_and_that_is_on_record(
+    committed_db: str, world: object, in_scope: Callable, emit: Callable, as_sequencer: Callable
+) -> None:
+    victim = emit()
+    with psycopg.connect(ground.superuser_dsn(committed_db), autocommit=True) as admin:
+        admin.execute("ALTER TABLE evidence_event DISABLE TRIGGER append_only")
+        admin.execute(
+            "UPDATE evidence_event SET body = body || ' ', event_hash = sha256("
+            r"'\x6576622e6576656e742e763100'::bytea || body || ' ') WHERE id = %s",
+            [victim.id],
+        )
+    as_sequencer()
+    as_sequencer()
+    with in_scope(world.a.tenant):
+        assert Quarantine.objects.get().pk == victim.id
+        assert not Leaf.objects.filter(pk=victim.id).exists()
+        told = Event.objects.get(type="event.quarantined")
+        assert Leaf.objects.filter(pk=told.pk).exists()
+
+
+def test_a_log_that_lost_signed_leaves_is_frozen_and_not_signed(
+    world: object, in_scope: Callable, emit: Callable, as_sequencer: Callable, log_id: UUID
+) -> None:
+    emit()
+    as_sequencer()
+    retained.keep(log_id, retained.Signed(1, b"x" * 32))
+    emit()
+    as_sequencer()
+    with in_scope(world.a.tenant):
+        assert "not those that were signed" in LogHead.objects.get(pk=log_id).frozen_reason
+        assert Checkpoint.objects.get(log_id=log_id).size == 1
+        assert services.backpressure() == "evidence_log_frozen"
+
+
+def test_a_silent_log_gets_a_heartbeat_once(
+    world: object, in_scope: Callable, emit: Callable, as_sequencer: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    emit()
+    as_sequencer()
+    monkeypatch.setattr(sequencing, "HEARTBEAT_MS", -1000)
+    assert as_sequencer(sequencing.beat) >= 1
+    assert as_sequencer(sequencing.beat) == 0
+
+
+def test_the_sequencer_cannot_change_the_record_or_read_business(committed_db: str, emit: Callable) -> None:
+    emit()
+    refused = ("UPDATE evidence_event SET type = 'x'", "DELETE FROM evidence_leaf", "SELECT * FROM tenants_user")
+    connections.close_all()
+    settings = {**connections.settings["default"], "USER": role_name("sequencer")}
+    with psycopg.connect(
+        host=settings["HOST"],
+        port=settings["PORT"],
+        dbname=settings["NAME"],
+        user=settings["USER"],
+        password=ground.LOCATOR.password("sequencer"),
+        autocommit=True,
+    ) as session:
+        for statement in refused:
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                session.execute(statement)
+
+
+def test_effects_stop_when_the_queue_is_too_long(
+    world: object, in_scope: Callable, emit: Callable, as_sequencer: Callable
+) -> None:
+    for _ in range(3):
+        emit()
+    with override_settings(INTERLOCK_EVIDENCE_MAX_PENDING=2), in_scope(world.a.tenant):
+        assert services.backpressure() == "evidence_backlog"
+    as_sequencer()
+    with override_settings(INTERLOCK_EVIDENCE_MAX_PENDING=2), in_scope(world.a.tenant):
+        assert services.backpressure() is None
+
+
+def test_waiting_for_a_seal_ends_at_the_deadline(world: object, emit: Callable, as_sequencer: Callable) -> None:
+    receipt = emit()
+    with scope.enter(world.a.tenant.id):
+        assert not services.wait_sealed(receipt.id, timeout_s=0.05)
+    as_sequencer()
+    with scope.enter(world.a.tenant.id):
+        assert services.wait_sealed(receipt.id, timeout_s=0.05)
