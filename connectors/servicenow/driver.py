@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from connectors.outcomes import settled
 from connectors.servicenow import session
+from connectors.servicenow.choices import GetChoices
 from connectors.servicenow.incident import READ_FIELDS, observed
 from connectors.servicenow.restore import RestoreIncident
 from connectors.servicenow.session import Open, open_pysnow
@@ -36,6 +37,7 @@ class ServiceNowDriver:
     name: str = "servicenow"
     verbs: Mapping[str, ReadVerbs | WriteVerbs] = field(
         default_factory=lambda: {
+            "servicenow.choices.get": GetChoices(),
             "servicenow.incident.get": GetIncident(),
             "servicenow.incident.update": UpdateIncident(),
             "servicenow.incident.restore": RestoreIncident(),

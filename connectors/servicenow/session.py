@@ -41,10 +41,29 @@ def read(transport: ServiceNowTransport, sys_id: str, fields: Iterable[str], *, 
         if refused:
             raise Refused(refused)
         cells = wire.record(reply.status, body)
+    _require(cells, names)
+    return cells
+
+
+def _require(cells: Cells, names: Iterable[str]) -> None:
     drift = wire.missing(cells, names)
     if drift:
         raise Refused(Failed(permanent=True, code="contract_drift", detail=f"fields missing: {drift}"))
-    return cells
+
+
+def find(transport: ServiceNowTransport, table: str, query: str, fields: Iterable[str], *, limit: int) -> list[Cells]:
+    """Rows of a fixed query. Raises Refused, also when a row lacks a requested field."""
+    names = tuple(fields)
+    with reading():
+        reply = transport.find(table, query, names, limit=limit)
+        body = reply.json_object()
+        refused = wire.refusal(reply.status, reply.headers, body)
+        if refused:
+            raise Refused(refused)
+        rows = wire.records(reply.status, body)
+    for row in rows:
+        _require(row, names)
+    return rows
 
 
 def names_of(transport: ServiceNowTransport, references: Mapping[str, str]) -> dict[str, str]:

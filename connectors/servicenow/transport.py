@@ -38,6 +38,8 @@ class ServiceNowTransport(Protocol):
 
     def get(self, sys_id: str, fields: Iterable[str], *, table: str = INCIDENTS) -> Reply: ...
 
+    def find(self, table: str, query: str, fields: Iterable[str], *, limit: int) -> Reply: ...
+
     def patch(self, sys_id: str, fields: Iterable[str], body: Mapping[str, str]) -> Reply: ...
 
 
@@ -45,6 +47,13 @@ class ServiceNowTransport(Protocol):
 class _Token:
     value: str
     renew_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    fields: Iterable[str]
+    query: str = ""
+    limit: int = 1
 
 
 class _TokenStore:
@@ -153,25 +162,31 @@ class PysnowTransport:
         return self._http.exchanges
 
     def get(self, sys_id: str, fields: Iterable[str], *, table: str = INCIDENTS) -> Reply:
-        return self._call("GET", table, sys_id, fields)
+        return self._call("GET", table, f"/{sys_id}", _Page(fields))
+
+    def find(self, table: str, query: str, fields: Iterable[str], *, limit: int) -> Reply:
+        """`query` is an encoded query of ours: nothing from outside may be put into one."""
+        return self._call("GET", table, None, _Page(fields, query, limit))
 
     def patch(self, sys_id: str, fields: Iterable[str], body: Mapping[str, str]) -> Reply:
-        return self._call("PATCH", INCIDENTS, sys_id, fields, data=json.dumps(dict(body)))
+        return self._call("PATCH", INCIDENTS, f"/{sys_id}", _Page(fields), data=json.dumps(dict(body)))
 
-    def _call(self, method: str, table: str, sys_id: str, fields: Iterable[str], **body: str) -> Reply:
+    def _call(self, method: str, table: str, path: str | None, page: _Page, **body: str) -> Reply:
         """Sends again once after a 401: the request was refused before it was executed."""
-        reply = self._once(method, table, sys_id, fields, **body)
+        reply = self._once(method, table, path, page, **body)
         if reply.status == 401 and isinstance(self._auth, ClientCredentials):
             self._auth.forget()
-            return self._once(method, table, sys_id, fields, **body)
+            return self._once(method, table, path, page, **body)
         return reply
 
-    def _once(self, method: str, table: str, sys_id: str, fields: Iterable[str], **body: str) -> Reply:
+    def _once(self, method: str, table: str, path: str | None, page: _Page, **body: str) -> Reply:
         resource = self._client.resource(api_path=f"/table/{table}")
         resource.parameters.display_value = "all"
         resource.parameters.exclude_reference_link = True
-        resource.parameters.fields = list(fields)
-        resource.request(method, path_append=f"/{sys_id}", allow_redirects=False, **body)
+        resource.parameters.fields = list(page.fields)
+        resource.parameters.query = page.query
+        resource.parameters.limit = page.limit
+        resource.request(method, path_append=path, allow_redirects=False, **body)
         if self._adapter.last is None:
             raise NothingSent("client_silent", "pysnow did not send the request", permanent=True)
         return self._adapter.last

@@ -50,6 +50,14 @@ def record(status: int, body: JsonObject | None) -> dict[str, Cell]:
     return {name: _cell(value) for name, value in result.items()}
 
 
+def records(status: int, body: JsonObject | None) -> list[dict[str, Cell]]:
+    """The rows of a query, like `record`. A list cut short by an error carries `error` beside its rows."""
+    rows = (body or {}).get("result")
+    if status != 200 or "error" in (body or {}) or not isinstance(rows, list):
+        raise ReplyLost("unusable_reply", f"HTTP {status} without rows")
+    return [{name: _cell(value) for name, value in row.items()} for row in rows if isinstance(row, Mapping)]
+
+
 def missing(cells: Mapping[str, Cell], requested: Iterable[str]) -> str:
     """Requested fields that are not there, as text: the Table API drops unknown fields silently."""
     return ", ".join(sorted(set(requested) - set(cells)))
