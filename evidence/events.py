@@ -6,10 +6,10 @@ from uuid import UUID
 from controlplane.lib.events import event
 
 
-@event("run.closed")
+@event("run.sealed")
 @dataclass(frozen=True)
-class RunClosed:
-    """`count` events came before this one; `root` is the Merkle root over their hashes (hex)."""
+class RunSealed:
+    """The run is complete: `count` events came before this one, `root` is the Merkle root over their hashes (hex)."""
 
     count: int
     root: str

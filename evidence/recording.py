@@ -16,6 +16,7 @@ from tenants.actors import Actor
 from tenants.models import Tenant
 
 EPOCH = 1
+RUN_SEALED = "run.sealed"
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def _append(draft: Draft) -> Recorded:
 def _advance(run: RunHead, type_name: str, hashed: bytes) -> None:
     run.seq += 1
     run.last_hash = hashed
-    if type_name == "run.closed":
+    if type_name == RUN_SEALED:
         run.closed_seq = run.seq
     run.save(update_fields=["seq", "last_hash", "closed_seq"])
 

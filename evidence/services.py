@@ -9,8 +9,9 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from controlplane.lib import clock
+from controlplane.lib.events import type_of
 from evidence import recording, shredding
-from evidence.events import ErasureCompleted, RunClosed
+from evidence.events import ErasureCompleted, RunSealed
 from evidence.models import Checkpoint, Content, Event, Leaf, LogHead, Pending, RunHead
 from evidence.recording import Recorded
 from evidence.verify import merkle
@@ -20,6 +21,7 @@ from tenants.errors import OutsideTransaction, ScopeConflict
 from tenants.permissions import Perm, require
 
 POLL_S = 0.03
+RUN_CLOSED = "run.closed"  # what the engine says at a run's end; the record seals the run behind it
 
 
 def record(event: object, *, actor: Actor, workspace_id: UUID | None = None, run_id: UUID | None = None) -> Recorded:
@@ -31,15 +33,21 @@ def record(event: object, *, actor: Actor, workspace_id: UUID | None = None, run
         raise OutsideTransaction("an event belongs to the transaction of what it tells of")
     if actor.tenant_id != scope.current():
         raise ScopeConflict(f"an actor of {actor.tenant_id} cannot act in {scope.current()}")
-    return recording.write(event, actor=actor, workspace_id=workspace_id, run_id=run_id)
+    receipt = recording.write(event, actor=actor, workspace_id=workspace_id, run_id=run_id)
+    if run_id is not None and type_of(event) == RUN_CLOSED:
+        close_run(run_id=run_id, actor=actor)
+    return receipt
 
 
 def close_run(*, run_id: UUID, actor: Actor) -> Recorded:
-    """Say that the run is complete: how many events it has, and the root over them. In the caller's transaction."""
+    """Seal the run: how many events it has, and the root over them. In the caller's transaction.
+
+    Happens by itself behind a `run.closed` event; a later event opens the run again, another seal closes it.
+    """
     head = recording.lock_run(run_id, actor.tenant_id)
     hashes = Event.objects.filter(run_id=run_id).order_by("run_seq").values_list("event_hash", flat=True)
     leaves = [merkle.leaf_hash(bytes(hashed)) for hashed in hashes]
-    return record(RunClosed(head.seq, merkle.root_of(leaves).hex()), actor=actor, run_id=run_id)
+    return record(RunSealed(head.seq, merkle.root_of(leaves).hex()), actor=actor, run_id=run_id)
 
 
 def is_closed(run_id: UUID) -> bool:
