@@ -1,0 +1,46 @@
+"""Evidence: export a bundle, verify it offline."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from controlplane.cli import output
+from controlplane.cli.client import connect
+from controlplane.cli.exits import Exit
+
+app = typer.Typer(no_args_is_help=True, help="Bundles that a stranger can check.")
+
+
+@app.command()
+def export(
+    run_id: Annotated[str, typer.Argument(help="id of the run")],
+    to: Annotated[Path | None, typer.Option("--to", help="file to write; <run>.evb when left out")] = None,
+) -> None:
+    """Download the evidence bundle of a run."""
+    target = to or Path(f"{run_id}.evb")
+    content = connect().download(f"/v1/runs/{run_id}/evidence")
+    target.write_bytes(content)
+    output.say(f"{len(content):,} bytes")
+    sys.stdout.write(f"{target}\n")
+
+
+@app.command()
+def trust(to: Annotated[Path, typer.Option("--to", help="file to write")] = Path("trust.json")) -> None:
+    """Download the trust file. Keep it away from the platform: it is what a bundle is checked against."""
+    to.write_bytes(connect().download("/v1/trust"))
+    sys.stdout.write(f"{to}\n")
+
+
+@app.command()
+def verify(
+    bundle: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
+    trust_file: Annotated[Path, typer.Option("--trust", exists=True, dir_okay=False, help="the trust file you kept")],
+) -> None:
+    """Verify a bundle without the platform. Ends with 0 verified, 9 failed, 10 could not be verified."""
+    command = [sys.executable, "-m", "evidence.verify", str(bundle), "--trust", str(trust_file)]
+    done = subprocess.run(command, check=False)  # noqa: S603 - our own verifier
+    verdicts = {0: Exit.OK, 2: Exit.NOT_VERIFIED, 3: Exit.NOT_VERIFIED, 4: Exit.NOT_VERIFIED}
+    raise typer.Exit(verdicts.get(done.returncode, Exit.VERIFICATION_FAILED))
