@@ -15,8 +15,8 @@ from django.contrib.admin.utils import unquote
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.db import models, transaction
-from django.forms import BaseModelForm
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.forms import ModelForm
+from django.http import Http404, HttpRequest, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import reverse
 
 from controlplane.lib.errors import DomainError, NotFound
@@ -40,7 +40,7 @@ class TenantAdminSite(admin.AdminSite):
     def has_permission(self, request: HttpRequest) -> bool:
         return bool(ADMINISTRATION & held_by(request))
 
-    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
+    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Any:
         inner = super().admin_view(view, cacheable)
 
         def within_tenant(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
@@ -169,7 +169,7 @@ class VerbAdmin(ReadOnlyAdmin):
         with transaction.atomic():
             return ConsoleView.rendered(self._again(request, form, row))
 
-    def _done(self, request: HttpRequest, row: Any, form: "BaseModelForm[Any]", chosen: str | None) -> bool:
+    def _done(self, request: HttpRequest, row: Any, form: "ModelForm[Any]", chosen: str | None) -> bool:
         actor: Actor = request.actor  # type: ignore[attr-defined]
         try:
             if chosen is not None:
@@ -181,11 +181,11 @@ class VerbAdmin(ReadOnlyAdmin):
         except DomainError as refusal:
             self._refuse(request, form, refusal)
             return False
-        messages.success(request, f"{self.opts.verbose_name.capitalize()} saved.")
+        messages.success(request, f"{str(self.opts.verbose_name).capitalize()} saved.")
         return True
 
     @staticmethod
-    def _refuse(request: HttpRequest, form: "BaseModelForm[Any]", refusal: DomainError) -> None:
+    def _refuse(request: HttpRequest, form: "ModelForm[Any]", refusal: DomainError) -> None:
         """Beside the form's fields if there is a bound one, as a message for a verb that takes no fields."""
         if form.is_bound and form.is_valid():
             form.add_error(None, refusal.detail)
@@ -203,17 +203,18 @@ class VerbAdmin(ReadOnlyAdmin):
             raise Http404
         return row
 
-    def _form(self, request: HttpRequest, object_id: str | None) -> "BaseModelForm[Any]":
+    def _form(self, request: HttpRequest, object_id: str | None) -> "ModelForm[Any]":
         """Bound to a second copy of the row: validation writes into its instance, verbs get the stored one."""
         copy = self._row(request, object_id)
-        made: BaseModelForm[Any] = self.get_form(request, copy, change=copy is not None)(
+        made: ModelForm[Any] = self.get_form(request, copy, change=copy is not None)(
             request.POST, request.FILES, instance=copy
         )
         return made
 
-    def _again(self, request: HttpRequest, form: "BaseModelForm[Any]", row: Any) -> HttpResponse:
+    def _again(self, request: HttpRequest, form: "ModelForm[Any]", row: Any) -> Any:
         readonly = self.get_readonly_fields(request, row)
-        shown = helpers.AdminForm(form, list(self.get_fieldsets(request, row)), {}, readonly, model_admin=self)
+        fieldsets: list[Any] = list(self.get_fieldsets(request, row))
+        shown = helpers.AdminForm(form, fieldsets, {}, readonly, model_admin=self)
         context = {
             **self.admin_site.each_context(request),
             "title": f"{'Change' if row else 'Add'} {self.opts.verbose_name}",

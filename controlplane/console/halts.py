@@ -1,12 +1,10 @@
 """The kill switch page: engage in two steps, release with a second person."""
 
 from typing import Any
-from uuid import UUID
 
 from django import forms
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.http import HttpRequest, HttpResponseBase
 
 from controlplane.console.pages import Page
 from controlplane.lib.errors import Invalid
@@ -53,41 +51,41 @@ class Halts(Page):
             "may_release": self.may(Perm.RELEASE_HALT),
         }
 
-    def act(self, request: HttpRequest) -> HttpResponse:
+    def act(self, request: HttpRequest) -> HttpResponseBase:
         chosen = HaltForm(request.POST).checked()
         covered = halts.Scope(halts.Kind(chosen["kind"]), chosen["value"])
         halts.engage(scope=covered, mode=chosen["mode"], reason=chosen["reason"], actor=self.actor)
         messages.success(request, f"Stopped: {covered}. No new call is sent.")
-        return self.back()
-
-    def back(self) -> HttpResponse:
-        return HttpResponseRedirect(reverse("console:halts", args=[self.slug]))
+        return self.to("halts")
 
 
 class HaltCheck(Halts):
     """The first step: shows what would be stopped, stops nothing."""
 
-    def get(self, request: HttpRequest, **_: Any) -> HttpResponse:
-        return self.back()
+    def get(self, request: HttpRequest, **_: Any) -> HttpResponseBase:
+        return self.to("halts")
 
-    def act(self, request: HttpRequest) -> HttpResponse:
+    def act(self, request: HttpRequest) -> HttpResponseBase:
         chosen = HaltForm(request.POST).checked()
         shown = {"chosen": chosen, "mode_words": MODE_WORDS[chosen["mode"]]}
         return self.also("console/halt_confirm.html", shown)
 
 
 class HaltRequestRelease(Halts):
-    def context(self, **_: Any) -> dict[str, Any]:
+    def get(self, request: HttpRequest, **_: Any) -> HttpResponseBase:
+        return self.to("halts")
+
+    def context(self) -> dict[str, Any]:
         return {**super().context(), "form": HaltForm()}
 
-    def act(self, request: HttpRequest, halt_id: UUID) -> HttpResponse:  # type: ignore[override]
-        halts.request_release(halt_id=halt_id, reason=request.POST.get("reason", ""), actor=self.actor)
+    def act(self, request: HttpRequest) -> HttpResponseBase:
+        halts.request_release(halt_id=self.row_id, reason=request.POST.get("reason", ""), actor=self.actor)
         messages.success(request, "Release requested. A second person has to confirm it.")
-        return self.back()
+        return self.to("halts")
 
 
 class HaltRelease(HaltRequestRelease):
-    def act(self, request: HttpRequest, halt_id: UUID) -> HttpResponse:
-        halts.release(halt_id=halt_id, actor=self.actor)
+    def act(self, request: HttpRequest) -> HttpResponseBase:
+        halts.release(halt_id=self.row_id, actor=self.actor)
         messages.success(request, "Released. Work goes on.")
-        return self.back()
+        return self.to("halts")

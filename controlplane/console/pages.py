@@ -4,8 +4,9 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.urls import reverse
 
 from controlplane.console import refusals, shell
 from controlplane.console.querystate import Allowed, QueryState
@@ -14,6 +15,8 @@ from tenants import access
 from tenants.http import ConsoleView
 from tenants.permissions import holds_anywhere
 from tenants.roles import Perm
+
+PAGE = 50
 
 
 class Page(ConsoleView):
@@ -34,52 +37,57 @@ class Page(ConsoleView):
         except DomainError as refusal:
             return refusals.page(request, refusal)
 
-    def get(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
-        return self.show(self.context(**kwargs))
+    def get(self, request: HttpRequest, **_: Any) -> HttpResponseBase:
+        return self.show(self.context())
 
-    def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+    def post(self, request: HttpRequest, **_: Any) -> HttpResponseBase:
         try:
-            return self.act(request, **kwargs)
+            return self.act(request)
         except NotFound:
             raise
         except DomainError as refusal:
-            return self.again(refusal, **kwargs)
+            return self.again(refusal)
 
-    def context(self, **kwargs: Any) -> dict[str, Any]:
+    def context(self) -> dict[str, Any]:
         raise NotImplementedError
 
-    def act(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+    def act(self, request: HttpRequest) -> HttpResponseBase:
         raise NotFound
 
-    def show(self, context: dict[str, Any], status: int = 200, template: str = "") -> HttpResponse:
+    def show(self, context: dict[str, Any], status: int = 200, template: str = "") -> HttpResponseBase:
         tenant = access.tenant(self.actor)
         around = shell.around(self.actor, tenant)
         frame = {"actor": self.actor, "tenant": tenant, "shell": around, "here": self.here, "query": self.query}
         named = template or self.template_name
         return TemplateResponse(self.request, named, {**frame, **context}, status=status)
 
-    def again(self, refusal: DomainError, **kwargs: Any) -> HttpResponse:
+    def again(self, refusal: DomainError) -> HttpResponseBase:
         """The page as it is now, with the reason why the verb refused: nothing was changed."""
         with transaction.atomic():
-            response = self.show({**self.context(**kwargs), "problem": refusal}, status=refusal.status)
-            self.rendered(response)
-        return response
+            return self.rendered(self.show({**self.context(), "problem": refusal}, status=refusal.status))
 
-    def also(self, template: str, context: dict[str, Any]) -> HttpResponse:
+    def also(self, template: str, context: dict[str, Any]) -> HttpResponseBase:
         """Answer a POST with a page instead of a redirect, for example to ask for a confirmation."""
         with transaction.atomic():
             return self.rendered(self.show(context, template=template))
 
+    def to(self, name: str, *args: object) -> HttpResponseBase:
+        """Redirect to another page of this tenant."""
+        return HttpResponseRedirect(reverse(f"console:{name}", args=[self.kwargs["tenant"], *args]))
+
     @property
-    def slug(self) -> str:
-        return self.request.path_info.split("/")[2]
+    def row_id(self) -> UUID:
+        """The id in the address of a page about one thing."""
+        row_id: UUID = self.kwargs["id"]
+        return row_id
 
     @property
     def query(self) -> QueryState:
         return QueryState.parse(self.request.GET.lists(), allowed=self.filters)
 
-    def before(self) -> UUID | None:
-        """The keyset cursor of the URL: ids are UUIDv7, so below an id is before it."""
+    @property
+    def cursor(self) -> UUID | None:
+        """The keyset cursor of the URL: the id of the last row of the page before."""
         try:
             return UUID(self.query.before) if self.query.before else None
         except ValueError:
@@ -89,6 +97,6 @@ class Page(ConsoleView):
         return holds_anywhere(self.actor, perm)
 
 
-def older(query: QueryState, rows: list[Any], limit: int) -> str:
-    """The query string of the next page, empty when this is the last one."""
-    return query.older(str(rows[-1].id)) if len(rows) == limit else ""
+def older(query: QueryState, last: UUID | None) -> str:
+    """The query string of the next page; empty when there is none because the page was not full."""
+    return query.older(str(last)) if last else ""

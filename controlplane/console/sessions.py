@@ -1,6 +1,7 @@
 """Signing in and out, and choosing one of one's organisations."""
 
 from typing import Any
+from uuid import UUID
 
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.mixins import LoginRequiredMixin
@@ -44,7 +45,7 @@ class Organisations(LoginRequiredMixin, View):
     """The start page: straight into the only organisation, a list when there are several or none."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        mine = access.organisations(request.user.pk)
+        mine = access.organisations(UUID(str(request.user.pk)))
         if len(mine) == 1:
             return HttpResponseRedirect(reverse("console:now", args=[mine[0].slug]))
         return render(request, "console/organisations.html", {"organisations": mine})

@@ -11,8 +11,8 @@ of_tenant = [
     path("", now.Now.as_view(), name="now"),
     path("halts/", halts.Halts.as_view(), name="halts"),
     path("halts/check/", halts.HaltCheck.as_view(), name="halt-check"),
-    path("halts/<uuid:halt_id>/request-release/", halts.HaltRequestRelease.as_view(), name="halt-request"),
-    path("halts/<uuid:halt_id>/release/", halts.HaltRelease.as_view(), name="halt-release"),
+    path("halts/<uuid:id>/request-release/", halts.HaltRequestRelease.as_view(), name="halt-request"),
+    path("halts/<uuid:id>/release/", halts.HaltRelease.as_view(), name="halt-release"),
 ]
 
 urlpatterns = [

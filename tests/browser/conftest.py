@@ -1,0 +1,143 @@
+"""A real browser against a real server process on a database of its own."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from urllib.parse import urlsplit
+
+import httpx2 as httpx
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+
+from tests.ground import ROOT
+
+AXE = ROOT / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
+AXE_OPTIONS = {
+    "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]},
+    "resultTypes": ["violations"],
+}
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+START_S = 30
+
+
+def pytest_configure() -> None:
+    # Playwright's synchronous interface runs a loop in this thread, which Django mistakes for asynchronous code.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    path = next(filter(None, map(shutil.which, CHROMIUM)), None)
+    if path is None:
+        pytest.fail("Chromium is missing. Install it (Debian: apt-get install chromium), then run the tests again.")
+    if not AXE.exists():
+        pytest.fail("The front end is not built. Run `python frontend/build.py`, then run the tests again.")
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def server(committed_db: str, world: SimpleNamespace, tmp_path: Path) -> Iterator[str]:
+    """The address of the console on the committed database, served by uvicorn like in production."""
+    port = _free_port()
+    command = [sys.executable, "-m", "uvicorn", "controlplane.asgi:application", "--port", str(port)]
+    with (tmp_path / "server.log").open("w") as log:
+        process = subprocess.Popen([*command, "--log-level", "warning"], cwd=ROOT, stdout=log, stderr=log)
+        try:
+            yield _ready(f"http://localhost:{port}", process, tmp_path / "server.log")
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port: int = taken.getsockname()[1]
+        return port
+
+
+def _ready(address: str, process: subprocess.Popen[bytes], log: Path) -> str:
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            if httpx.get(f"{address}/login/", timeout=5).status_code == 200:
+                return address
+        except httpx.TransportError:
+            time.sleep(0.1)
+    pytest.fail(f"the server did not start:\n{log.read_text()[-2000:]}")
+
+
+class Visitor:
+    """A browser window of one person, which remembers everything that the policy forbids."""
+
+    def __init__(self, context: BrowserContext, address: str) -> None:
+        self.page: Page = context.new_page()
+        self.address = address
+        self.complaints: list[str] = []
+        self.page.on("console", self._heard)
+        self.page.on("pageerror", lambda error: self.complaints.append(f"script error: {error}"))
+        self.page.on("request", self._requested)
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        expected = message.text.startswith("Failed to load resource: the server responded with a status of 4")
+        if message.type in ("error", "warning") and not expected:
+            self.complaints.append(f"{message.type}: {message.text}")
+
+    def _requested(self, request: Request) -> None:
+        here, there = urlsplit(self.address), urlsplit(request.url)
+        if there.scheme not in ("data", "about") and there.netloc != here.netloc:
+            self.complaints.append(f"request to another origin: {request.url}")
+
+    def open(self, path: str) -> Page:
+        self.page.goto(self.address + path)
+        return self.page
+
+    def accessibility(self) -> list[str]:
+        """What axe finds, one sentence each."""
+        found = Axe.from_file(AXE).run(self.page, options=AXE_OPTIONS).response["violations"]
+        return [f"{rule['id']}: {rule['help']}: {node['html'][:160]}" for rule in found for node in rule["nodes"]]
+
+    def widest(self) -> int:
+        """How many CSS pixels the page is wider than the window: 0 when it reflows."""
+        width: int = self.page.evaluate(
+            "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+        return width
+
+
+@pytest.fixture
+def visit(browser: Browser, server: str) -> Iterator[Callable[..., Visitor]]:
+    """`visit(user, theme="dark", width=320)` → a Visitor who is signed in; every complaint fails the test."""
+    contexts: list[BrowserContext] = []
+    visitors: list[Visitor] = []
+
+    def enter(user: object | None, *, theme: str = "light", width: int = 1280) -> Visitor:
+        context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=theme)  # type: ignore[arg-type]
+        context.set_default_timeout(10_000)
+        if user is not None:
+            context.add_cookies([{"name": "sessionid", "value": _session(user), "url": server}])
+        contexts.append(context)
+        visitors.append(Visitor(context, server))
+        return visitors[-1]
+
+    yield enter
+    for context in contexts:
+        context.close()
+    assert [said for visitor in visitors for said in visitor.complaints] == []
+
+
+def _session(user: object) -> str:
+    from django.test import Client
+
+    client = Client()
+    client.force_login(user)
+    return client.cookies["sessionid"].value
