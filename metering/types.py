@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from uuid import UUID
 
 HUMAN = "human"
 """Provider name under which the price of one approver minute is kept (`per_call` is then USD per minute)."""
@@ -54,6 +55,15 @@ class Usage:
             raise ValueError("usage counts are whole numbers, zero or more")
         if self.tokens_cached > self.tokens_in:
             raise ValueError("cached tokens are a part of the input tokens")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Whose account a cost goes to; `workflow` and `ticket` are "" where there is none."""
+
+    workspace_id: UUID
+    workflow: str = ""
+    ticket: str = ""
 
 
 @dataclass(frozen=True, slots=True)

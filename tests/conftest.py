@@ -76,6 +76,27 @@ def in_scope() -> Callable[..., object]:
 
 
 @pytest.fixture
+def elsewhere() -> Callable[..., object]:
+    """`with elsewhere(tenant): …` leaves the scope that is entered and works in another tenant's."""
+    from contextlib import contextmanager
+
+    from tenants import scope
+
+    @contextmanager
+    def enter(tenant: object) -> Iterator[None]:
+        here = scope._tenant.set(None)
+        try:
+            with scope.enter(getattr(tenant, "id", tenant)):
+                yield
+        finally:
+            scope._tenant.reset(here)
+            if connections["default"].in_atomic_block:
+                scope.announce(connections["default"])
+
+    return enter
+
+
+@pytest.fixture
 def actor_of() -> Callable[..., object]:
     from tenants.actors import Actor
 

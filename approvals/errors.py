@@ -1,0 +1,41 @@
+from controlplane.lib.errors import Conflict, Forbidden, Invalid, NotFound
+
+
+class RequestNotFound(NotFound):
+    """Missing and foreign look the same."""
+
+    code, title = "approval_not_found", "No such approval request"
+
+
+class MayNotVote(Forbidden):
+    """The detail says in one sentence why not."""
+
+    code, title = "may_not_vote", "You cannot decide this"
+
+
+class StepUpNeeded(Forbidden):
+    code, title = "step_up_needed", "Confirm with your second factor in the console first"
+
+
+class ReasonNeeded(Invalid):
+    code, title = "reason_needed", "Say why you reject"
+
+
+class StaleDisplay(Conflict):
+    """The voter saw something else than what would be executed."""
+
+    code, title = "stale_display", "What you saw is not what this request asks now"
+
+
+class AlreadyDecided(Conflict):
+    code, title = "already_decided", "This request is already decided"
+
+
+class RequestExpired(Conflict):
+    code, title = "approval_expired", "The time to decide this has run out"
+
+
+class ApprovalUnusable(Conflict):
+    """Not approved, not for this call, for another digest, or used before. Nothing may be sent."""
+
+    code, title = "approval_unusable", "There is no unused approval for exactly this"

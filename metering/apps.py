@@ -1,0 +1,9 @@
+from django.apps import AppConfig
+
+
+class MeteringConfig(AppConfig):
+    name = "metering"
+    verbose_name = "Metering"
+
+    def ready(self) -> None:
+        from metering import checks, events  # noqa: F401 - registers checks and event types

@@ -1,0 +1,80 @@
+"""The arithmetic of budgets, done by the database.
+
+Each change is one conditional UPDATE of one row. A second writer waits for the first and PostgreSQL checks
+the condition again on what the first left behind, so no number of racing calls gets past a limit. Rows are
+always taken in order of their id.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import BigIntegerField, Case, Expression, F, Q, Value, When
+from django.db.models.functions import Greatest
+
+from metering.errors import BudgetExceeded, BudgetMissing
+from metering.models import Budget, Reservation
+from metering.money import show
+from metering.pricing import window_start
+from metering.types import BudgetKind, Period
+
+
+def covering(*, workflow: str, model: str | None) -> list[Budget]:
+    """Every budget that a call of this workflow with this model is charged to, in locking order."""
+    which = Q(kind=BudgetKind.TENANT) | Q(kind=BudgetKind.WORKFLOW, value=workflow)
+    if model:
+        which |= Q(kind=BudgetKind.MODEL, value=model)
+    return list(Budget.objects.filter(which).order_by("id"))
+
+
+def require_tenant_budget(budgets: Iterable[Budget]) -> None:
+    """No budget for the tenant means nothing was allowed to be spent, not that anything was."""
+    if not any(budget.kind == BudgetKind.TENANT for budget in budgets):
+        raise BudgetMissing("set a budget for the tenant first")
+
+
+def hold(budget: Budget, *, call_id: UUID, micros: int, at: datetime, enforce: bool) -> None:
+    """Set micro-USD aside for a call; raises BudgetExceeded when they do not fit and `enforce` is set."""
+    start = window_start(Period(budget.period), at)
+    spent = _spent_in(start)
+    rows = Budget.objects.filter(pk=budget.pk)
+    if enforce:
+        rows = rows.filter(limit_micros__gte=spent + F("reserved_micros") + Value(micros))
+    changed = rows.update(
+        spent_micros=spent,
+        window_start=_later(start),
+        reserved_micros=F("reserved_micros") + micros,
+    )
+    if not changed:
+        raise BudgetExceeded(_refusal(budget, micros), budget=str(budget), estimate_micros=micros)
+    Reservation.objects.create(call_id=call_id, budget=budget, micros=micros)
+
+
+def charge(budget: Budget, *, micros: int, held: int, at: datetime) -> None:
+    """Turn what was held into what was spent; spending past the limit is recorded, the next hold refuses."""
+    start = window_start(Period(budget.period), at)
+    Budget.objects.filter(pk=budget.pk).update(
+        spent_micros=_spent_in(start) + Value(micros),
+        window_start=_later(start),
+        reserved_micros=F("reserved_micros") - held,
+    )
+
+
+def remaining(budget: Budget, at: datetime) -> int:
+    """Micro-USD that a new call may still hold; below zero once more was spent than allowed."""
+    fresh = budget.window_start < window_start(Period(budget.period), at)
+    return budget.limit_micros - budget.reserved_micros - (0 if fresh else budget.spent_micros)
+
+
+def _spent_in(start: datetime) -> Expression:
+    """What is spent in the window that begins at `start`: nothing yet if the row tells of an older one."""
+    return Case(When(window_start__lt=start, then=Value(0)), default=F("spent_micros"), output_field=BigIntegerField())
+
+
+def _later(start: datetime) -> Expression:
+    """Windows only move forward, also for a writer whose clock is behind at midnight."""
+    return Greatest(F("window_start"), Value(start))
+
+
+def _refusal(budget: Budget, micros: int) -> str:
+    return f"the budget “{budget}” of {show(budget.limit_micros)} has no room for another {show(micros)}"
