@@ -31,6 +31,7 @@ GLOBAL_TABLES = {
     "django_session",
     "guardian_groupobjectpermission",
     "guardian_userobjectpermission",
+    "metering_modelprice",
     "tenants_user",
     "tenants_user_groups",
     "tenants_user_user_permissions",
