@@ -123,7 +123,18 @@ DATABASES = {
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- queue: wake-ups only, the rows are the truth -------------------------------------------------------------
-Q_CLUSTER = {"name": "interlock", "timeout": 60, "retry": 90, "save_limit": -1, "workers": 2}
+Q_CLUSTER = {
+    "name": "interlock",
+    "broker_class": "workflows.broker.PostgresBroker",
+    "workers": env.integer("INTERLOCK_WORKERS", 2, at_least=1, at_most=64),
+    "timeout": 60,  # a wake-up gives itself less (`workflows.engine.loop.BUDGET_S`)
+    "retry": 90,  # above timeout, else a live task is delivered a second time
+    "bulk": 4,
+    "queue_limit": 8,
+    "save_limit": -1,
+    "scheduler": False,
+}
+INTERLOCK_RUN_LEASE_S = env.integer("INTERLOCK_RUN_LEASE_S", 45, at_least=2, at_most=600)
 
 # --- people ------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "tenants.User"

@@ -1,0 +1,116 @@
+"""The queue of django-q2 on PostgreSQL: SKIP LOCKED to take, LISTEN to wake, a slow poll for lost notices.
+
+Enqueueing is a row in the caller's transaction: a wake-up exists exactly when what made it necessary was
+committed. The notice is sent after that commit, in a statement of its own, because NOTIFY takes a
+database-wide lock at commit and must not hold up a business transaction. A task that is not acknowledged
+within `Q_CLUSTER["retry"]` seconds becomes visible again: delivery is at least once, `Run.fence` decides.
+"""
+
+import time
+from functools import partial
+from typing import Any
+
+from django.db import DatabaseError, connection, transaction
+from django_q.brokers import Broker
+from django_q.conf import Conf
+from psycopg import sql
+
+from controlplane.lib.logs import get_logger
+
+log = get_logger(__name__)
+
+CHANNEL = "interlock_wakeup"
+SLOW_POLL_S = 1.0
+AFTER_A_FAULT_S = 1.0
+
+_PUT = "INSERT INTO workflows_wakeup (queue, payload, visible_at) VALUES (%s, %s, now()) RETURNING id"
+_TAKE = """
+UPDATE workflows_wakeup SET visible_at = now() + make_interval(secs => %(retry)s)
+ WHERE id IN (SELECT id FROM workflows_wakeup
+               WHERE queue = %(queue)s AND visible_at <= now()
+               ORDER BY visible_at, id LIMIT %(most)s FOR UPDATE SKIP LOCKED)
+RETURNING id, payload
+"""
+_DONE = "DELETE FROM workflows_wakeup WHERE id = %s"
+_PURGE = "DELETE FROM workflows_wakeup WHERE queue = %s"
+_WAITING = "SELECT count(*) FROM workflows_wakeup WHERE queue = %s AND visible_at <= now()"
+_TAKEN = "SELECT count(*) FROM workflows_wakeup WHERE queue = %s AND visible_at > now()"
+
+
+class PostgresBroker(Broker):  # type: ignore[misc]  # django-q2 ships no types
+    """`Q_CLUSTER["broker_class"]`. `list_key` is the name of the queue."""
+
+    def enqueue(self, task: str) -> int:
+        """Put a signed task into the queue as part of the open transaction; returns its id."""
+        row = _one(_PUT, self.list_key, task)
+        transaction.on_commit(partial(_notify, self.list_key), robust=True)
+        return int(row[0])
+
+    def dequeue(self) -> list[tuple[int, str]] | None:
+        """Tasks for this worker; None after waiting for a moment in vain."""
+        try:
+            return self._take() or self._wait()
+        except DatabaseError:
+            log.exception("the queue cannot be read")
+            connection.close()
+            time.sleep(AFTER_A_FAULT_S)
+            return None
+
+    def _take(self) -> list[tuple[int, str]]:
+        with connection.cursor() as cursor:
+            cursor.execute(_TAKE, {"queue": self.list_key, "retry": Conf.RETRY, "most": Conf.BULK})
+            return [(int(task_id), str(payload)) for task_id, payload in cursor.fetchall()]
+
+    def _wait(self) -> list[tuple[int, str]] | None:
+        """Until a notice, or the slow poll that covers a lost one. Listening starts before the last look."""
+        with connection.cursor() as cursor:
+            cursor.execute(sql.SQL("LISTEN {}").format(sql.Identifier(CHANNEL)))
+        if found := self._take():
+            return found
+        noticed = list(connection.connection.notifies(timeout=SLOW_POLL_S, stop_after=1))
+        return (self._take() or None) if noticed else None
+
+    def acknowledge(self, task_id: int) -> None:
+        _run(_DONE, task_id)
+
+    def delete(self, task_id: int) -> None:
+        _run(_DONE, task_id)
+
+    def fail(self, task_id: int) -> None:
+        """A task that nobody can read (wrong signature): it is thrown away, the sweeper restores the wake-up."""
+        log.error("unreadable task dropped", extra={"wakeup_id": task_id})
+        _run(_DONE, task_id)
+
+    def queue_size(self) -> int:
+        return int(_one(_WAITING, self.list_key)[0])
+
+    def lock_size(self) -> int:
+        return int(_one(_TAKEN, self.list_key)[0])
+
+    def purge_queue(self) -> None:
+        _run(_PURGE, self.list_key)
+
+    def delete_queue(self) -> None:
+        self.purge_queue()
+
+    def ping(self) -> bool:
+        return bool(_one("SELECT 1")[0])
+
+    def info(self) -> str:
+        return f"PostgreSQL {self.list_key}"
+
+
+def _notify(queue: str) -> None:
+    _run("SELECT pg_notify(%s, %s)", CHANNEL, queue)
+
+
+def _run(statement: str, *values: object) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+
+
+def _one(statement: str, *values: object) -> tuple[Any, ...]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        row: tuple[Any, ...] = cursor.fetchone()
+        return row

@@ -1,0 +1,47 @@
+"""What workflows refuse, with stable codes."""
+
+from controlplane.lib.errors import Conflict, Invalid, NotFound
+
+
+class WorkflowUnknown(NotFound):
+    code, title = "workflow_unknown", "There is no such workflow"
+
+
+class VersionTaken(Conflict):
+    code, title = "version_taken", "This version is published with another content"
+
+
+class VersionNotNewer(Conflict):
+    code, title = "version_not_newer", "A published version may only be followed by a higher one"
+
+
+class AssetMissing(Invalid):
+    code, title = "asset_missing", "A prompt or schema that the definition names is missing"
+
+
+class AssetInvalid(Invalid):
+    code, title = "asset_invalid", "A prompt or schema cannot be used"
+
+
+class RunClosed(Conflict):
+    code, title = "run_closed", "The run is over"
+
+
+class RunNotWaiting(Conflict):
+    code, title = "run_not_waiting", "The run waits for nothing that can be tried again"
+
+
+class NotAttended(Conflict):
+    code, title = "not_for_a_person", "The run does not need a person now"
+
+
+class StartKeyReused(Conflict):
+    code, title = "start_key_reused", "This key has started a run with another trigger"
+
+
+class DeadLetterClosed(Conflict):
+    code, title = "dead_letter_closed", "The dead letter has been redriven already"
+
+
+class NotATicket(Invalid):
+    code, title = "not_a_ticket", "The event does not say which ticket it is about"

@@ -1,0 +1,121 @@
+"""What workflows write into evidence: metadata, never content."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from controlplane.lib.events import Committed, event
+
+
+@event("workflow.version_published")
+@dataclass(frozen=True)
+class VersionPublished:
+    workflow: str
+    version: str
+    digest: str
+
+
+@event("run.started")
+@dataclass(frozen=True)
+class RunStarted:
+    run_id: UUID
+    workflow: str
+    version: str
+    definition_digest: str
+    environment: str
+    trigger: Committed
+    ticket: str | None
+    tools: dict[str, str]
+    models: dict[str, str]
+    policy_revision: str | None
+    redrive_of: UUID | None
+
+
+@event("run.step_settled")
+@dataclass(frozen=True)
+class StepSettled:
+    """A step reached the end of its way forward or back. `effect`: its place among the effects of the run."""
+
+    step: str
+    tool: str
+    state: str
+    attempts: int
+    call_id: UUID | None = None
+    effect: int | None = None
+    code: str | None = None
+    label: str | None = None
+
+
+@event("run.turned_back")
+@dataclass(frozen=True)
+class RunTurnedBack:
+    """The effects of the steps in `undo` will be taken back, in this order."""
+
+    code: str
+    undo: list[str]
+
+
+@event("run.needs_attention")
+@dataclass(frozen=True)
+class RunNeedsAttention:
+    code: str
+
+
+@event("run.cancel_requested")
+@dataclass(frozen=True)
+class RunCancelRequested:
+    reason: str
+
+
+@event("run.retry_requested")
+@dataclass(frozen=True)
+class RunRetryRequested:
+    steps: list[str]
+
+
+@event("run.settled_by_person")
+@dataclass(frozen=True)
+class RunSettledByPerson:
+    answer: str
+    reason: str
+
+
+@event("run.outcome_told")
+@dataclass(frozen=True)
+class OutcomeTold:
+    """A person said whether a call of unknown outcome had landed."""
+
+    step: str
+    call_id: UUID
+    answer: str
+
+
+@event("run.dead_lettered")
+@dataclass(frozen=True)
+class DeadLettered:
+    dead_letter_id: UUID
+    step: str | None
+    code: str
+    attempts: int
+
+
+@event("run.redriven")
+@dataclass(frozen=True)
+class Redriven:
+    dead_letter_id: UUID
+    new_run_id: UUID
+
+
+@event("run.closed")
+@dataclass(frozen=True)
+class RunClosedEvent:
+    """Totals: steps by state, effects that landed, money in micro-USD (None: not known), time in ms."""
+
+    state: str
+    code: str | None
+    steps: dict[str, int]
+    effects: int
+    cost_micros: int | None
+    cost_complete: bool | None
+    elapsed_ms: int
+    human_wait_ms: int
+    write_back_ms: int | None
