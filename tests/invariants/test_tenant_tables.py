@@ -35,6 +35,7 @@ GLOBAL_TABLES = {
     "tenants_user",
     "tenants_user_groups",
     "tenants_user_user_permissions",
+    "workflows_wakeup",
 }
 HIDDEN_FROM_APP = {
     "django_q_ormq",
