@@ -7,7 +7,7 @@ import signal
 import sys
 from pathlib import Path
 
-from connectors.sandbox.control import labelled_rows
+from connectors.sandbox.llm.files import read_csv
 from connectors.sandbox.server import SandboxServer
 from connectors.sandbox.world import World
 
@@ -16,7 +16,7 @@ def main() -> None:
     options = _options()
     world = World()
     if options.train:
-        score = world.train(labelled_rows(options.train.read_text()))
+        score = world.train(read_csv(options.train.read_text()).pairs())
         sys.stdout.write(
             f"trained on {score['trained_on']} rows, accuracy {score['accuracy']} on {score['n']} others\n"
         )

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
 from connectors.sandbox import accounts
+from connectors.sandbox.llm.files import read_csv
 from connectors.sandbox.servicenow import schema
 from connectors.sandbox.slack.people import NothingToClick
 from connectors.sandbox.wire import BadBodyError, Request, Response, page, reply
 from connectors.sandbox.world import World
-
-TEXT_COLUMNS = ("text", "document", "description", "short_description", "body", "ticket", "message")
-LABEL_COLUMNS = ("label", "topic_group", "category", "class", "topic", "group")
 
 
 def serve(world: World, request: Request) -> Response:
@@ -84,7 +80,10 @@ def _reset(world: World, request: Request) -> Response:
 
 
 def _seed(world: World, request: Request) -> Response:
-    """`{"incidents": [{"short_description", ...}], "caller": "abel.tuter"}`: people report incidents."""
+    """`{"incidents": [{"short_description", ...}], "caller", "tell"}`: people report incidents.
+
+    `tell` false: the business rule does not send its webhook.
+    """
     spec = request.json()
     caller = spec.get("caller", "abel.tuter")
     common = {"caller_id": schema.stable_id("sys_user", caller)}
@@ -92,7 +91,7 @@ def _seed(world: World, request: Request) -> Response:
         reports = [common | one for one in spec["incidents"]]
         made = [world.tables.create("incident", one, actor=caller, origin="person") for one in reports]
     for record in made:
-        world.webhook.incident_created(record)
+        world.webhook.incident_created(record, tell=spec.get("tell", True))
     return reply(201, {"incidents": [{"sys_id": one["sys_id"], "number": one["number"]} for one in made]})
 
 
@@ -115,24 +114,10 @@ def _edit(world: World, request: Request) -> Response:
 def _train(world: World, request: Request) -> Response:
     """`{"rows": [{"text", "label"}]}`, or a CSV file with a text and a label column as the body."""
     if request.headers.get("content-type", "").startswith("text/csv"):
-        rows = labelled_rows(request.body.decode())
+        rows = read_csv(request.body.decode()).pairs()
     else:
         rows = [(str(row["text"]), str(row["label"])) for row in request.json()["rows"]]
     return reply(200, world.train(rows))
-
-
-def labelled_rows(text: str) -> list[tuple[str, str]]:
-    """`(text, label)` pairs of a CSV file.
-
-    The columns are found by their names. ValueError when there are none.
-    """
-    rows = list(csv.DictReader(io.StringIO(text)))
-    names = list(rows[0]) if rows else []
-    text_column = next((name for name in TEXT_COLUMNS if name in names), None)
-    label_column = next((name for name in LABEL_COLUMNS if name in names and name != text_column), None)
-    if not text_column or not label_column:
-        raise ValueError(f"no text and label column among {names}")
-    return [(row[text_column] or "", row[label_column] or "") for row in rows]
 
 
 def _configure_webhook(world: World, request: Request) -> Response:

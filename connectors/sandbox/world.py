@@ -43,18 +43,17 @@ class World:
         self.workspace = Workspace(self.clock)
         self.slack = WebApi(self.workspace, self.ledger)
         self.people = People(self.workspace, self.ledger)
-        self._add_trained_labels()
+        self._take_over_labels()
 
     def train(self, rows: list[tuple[str, str]]) -> dict[str, Any]:
         score = self.model.train(rows)
         with self.lock:
-            self._add_trained_labels()
+            self._take_over_labels()
         return score
 
-    def _add_trained_labels(self) -> None:
+    def _take_over_labels(self) -> None:
         if self.model.score:
-            for label in self.model.score["labels"]:
-                self.tables.add_category(label, label, label)
+            self.tables.replace_categories(self.model.score["labels"])
 
     def vendor(self, path: str) -> tuple[Vendor, str] | None:
         """The vendor of a path and the rest of the path after its prefix."""

@@ -157,9 +157,11 @@ def _choice(name: str, options: list[Any], found: Reading) -> Any:
 
 
 def _labelled(options: list[Any], prompt: str) -> dict[str, Any]:
-    """Options by the label that the prompt lists them with, as in `- group_3: Network`."""
+    """Options by the label that the prompt lists them with, as in `- group_3: Network`, and by its first word."""
     lines = re.findall(r"^\W*([\w.-]{1,40}): *(\S.*?) *$", prompt, re.MULTILINE)
-    return {label.casefold(): option for option, label in lines if option in options}
+    listed = [(option, label.casefold()) for option, label in lines if option in options]
+    by_first_word = {re.split(r"\W", label)[0]: option for option, label in reversed(listed)}
+    return by_first_word | {label: option for option, label in listed}
 
 
 def _level_option(options: list[Any], value: str) -> Any:

@@ -50,6 +50,14 @@ class Tables:
             }
             self._put("sys_user", schema.stable_id("sys_user", user), person, "system")
 
+    def replace_categories(self, labels: list[str]) -> None:
+        """The company files its tickets under these labels, each with a group of the same name."""
+        self.categories.clear()
+        for table in ("sys_choice", "sys_user_group"):
+            self.rows[table].clear()
+        for label in labels:
+            self.add_category(label, label, label)
+
     def add_category(self, value: str, label: str, group: str) -> None:
         """A category choice with the group that works on it, of the base system or of a labelled file."""
         self.categories[value] = label

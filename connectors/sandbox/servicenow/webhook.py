@@ -66,10 +66,10 @@ class Sender:
         self.secrets = list(spec.get("secrets", [spec["secret"]] if "secret" in spec else self.secrets))
         self.retries = int(spec.get("retries", self.retries))
 
-    def incident_created(self, record: Record) -> None:
+    def incident_created(self, record: Record, *, tell: bool = True) -> None:
         """Asynchronous, like `executeAsync()`: the insert does not wait for the receiver."""
         self.sent[record["sys_id"]] = dict(record)
-        if self.url:
+        if self.url and tell:
             threading.Thread(target=self._deliver, args=(record["sys_id"],), daemon=True).start()
 
     def _deliver(self, sys_id: str) -> None:

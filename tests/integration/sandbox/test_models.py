@@ -103,6 +103,20 @@ def test_refusals_have_each_providers_shape(stand_ins, path, body, headers, stat
     assert (got, says in json.dumps(answer["error"])) == (status, True)
 
 
+def test_ids_that_the_prompt_lists_with_labels_are_answered(stand_ins):
+    groups = "Ids for assignment_group:\n- g1: Network\n- g2: Service Desk"
+    listed = f"Ids for category:\n- c1: Software\n- c2: Inquiry / Help\n\n{groups}"
+    record = json.dumps(
+        {"short_description": "Where do I find the guideline?", "description": "How can I book travel?"}
+    )
+    prompt = f'<untrusted id="1f">{record}</untrusted id="1f">\n\n{listed}'
+    properties = {"category": {"enum": ["c1", "c2"]}, "assignment_group": {"enum": ["g1", "g2"]}}
+    wanted = {"format": {"type": "json_schema", "schema": {"type": "object", "properties": properties}}}
+    body = MESSAGES | {"messages": [{"role": "user", "content": prompt}], "output_config": wanted}
+    answer = stand_ins.send("POST", "/anthropic/v1/messages", body, ANTHROPIC)[2]
+    assert json.loads(answer["content"][0]["text"]) == {"category": "c2", "assignment_group": "g2"}
+
+
 def test_token_counts_follow_the_text_and_the_limit_cuts(stand_ins):
     short = stand_ins.send("POST", "/anthropic/v1/messages", MESSAGES, ANTHROPIC)[2]
     longer = MESSAGES | {"messages": [{"role": "user", "content": TICKET * 3}], "max_tokens": 5}
@@ -128,9 +142,9 @@ def test_a_labelled_file_trains_one_half_and_scores_on_the_other(stand_ins):
     answer = stand_ins.send("POST", "/anthropic/v1/messages", body, ANTHROPIC)[2]
     assert "Category: HR" in answer["content"][0]["text"]
     choices = stand_ins.ctl("state", method="GET")["servicenow"]["sys_choice"].values()
-    assert "Printing" in {row["value"] for row in choices}
+    assert {row["value"] for row in choices} == {"HR", "Printing"}
 
 
 def test_a_file_without_a_label_column_is_refused(stand_ins):
     wrong = stand_ins.send("POST", "/__ctl/train", b"document\nhello\n", {"Content-Type": "text/csv"})
-    assert (wrong[0], "no text and label column" in wrong[2]["error"]) == (400, True)
+    assert (wrong[0], "no label column" in wrong[2]["error"]) == (400, True)
