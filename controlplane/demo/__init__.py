@@ -1,0 +1,1 @@
+"""The demo: sets everything up, then drives the platform from outside, over HTTP only."""

@@ -1,0 +1,223 @@
+"""The demo's hands: incidents come in, people decide what reaches them, all from outside over HTTP."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from controlplane.demo.judge import Case
+from controlplane.demo.people import Person
+from controlplane.demo.platform import OVER, Platform
+from controlplane.demo.scenarios import SCENARIOS, Decision, Scenario, Trigger
+from controlplane.demo.tickets import Ticket
+from controlplane.demo.vendors import CARD_CHANNEL, Vendors
+from controlplane.lib import clock
+
+BOB, CAROL = "U0BOB", "U0CAROL"
+FORGED_SECRET = "whsec_Zm9yZ2VkLWZvcmdlZC1mb3JnZWQtZm9yZ2Vk"  # noqa: S105 - what an attacker guesses
+HALT_S = 1.5
+SECOND_LOOK_S = 1.0
+PACE_S = 0.1
+
+Say = Callable[[str], None]
+
+
+class DemoFailed(RuntimeError):
+    """The platform did not do in time what the demo waits for."""
+
+
+@dataclass
+class Seen:
+    """What came back while driving."""
+
+    cases: list[Case] = field(default_factory=list)
+    duplicate_status: int = 0
+    forged_status: int = 0
+    forged_sys_id: str = ""
+    halted_between: tuple[float, float] | None = None
+    problems: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Driver:
+    """`people` are signed in to the console: alice administers, bob and carol approve."""
+
+    vendors: Vendors
+    platform: Platform
+    people: dict[str, Person]
+    environment: str
+    forbidden_workflow: str
+    say: Say
+    seen: Seen = field(default_factory=Seen)
+    _read: int = 0
+    _acts: list[Future[None]] = field(default_factory=list)
+    _answered: set[str] = field(default_factory=set)
+
+    # --- what happens at the vendors ---------------------------------------------------------------------
+
+    def report_all(self, tickets: Sequence[Ticket], scenarios: Sequence[str]) -> None:
+        """People report incidents, one after the other."""
+        for ticket, name in zip(tickets, scenarios, strict=True):
+            self.report(ticket, name)
+            time.sleep(PACE_S)
+        self.forge(tickets[0])
+
+    def report(self, ticket: Ticket, name: str) -> None:
+        scenario = SCENARIOS[name]
+        told = scenario.trigger is not Trigger.FORBIDDEN_VERSION
+        made = self.vendors.report(ticket.title, ticket.text, tell=told)
+        case = Case(made["number"], made["sys_id"], name, scenario.expected, ticket.label, timed=scenario.timed)
+        case.before = self.vendors.record(case.sys_id)
+        if scenario.arrange:
+            scenario.arrange(self.vendors, case)
+        self.seen.cases.append(case)
+        self._trigger(case, scenario)
+
+    def _trigger(self, case: Case, scenario: Scenario) -> None:
+        if scenario.trigger is Trigger.WEBHOOK_TWICE:
+            self.seen.duplicate_status = self.vendors.redeliver(case.sys_id)
+            self.say(f"{case.number}: the same webhook again, answered {self.seen.duplicate_status}")
+        if scenario.trigger is Trigger.FORBIDDEN_VERSION:
+            trigger = {"sys_id": case.sys_id, "number": case.number}
+            self.platform.start(
+                workflow=self.forbidden_workflow, environment=self.environment, trigger=trigger, key=case.sys_id
+            )
+            self.say(f"{case.number}: a workflow that writes a forbidden field was started")
+
+    def forge(self, ticket: Ticket) -> None:
+        """An incident that ServiceNow never told about, and a webhook for it that somebody else signed."""
+        made = self.vendors.report(f"Forged: {ticket.title}", ticket.text, tell=False)
+        self.seen.forged_sys_id = made["sys_id"]
+        self.seen.forged_status = self.vendors.redeliver(made["sys_id"], secret=FORGED_SECRET)
+        self.say(f"{made['number']}: a forged webhook was answered {self.seen.forged_status}")
+
+    # --- what people do ----------------------------------------------------------------------------------
+
+    def look(self, pool: ThreadPoolExecutor) -> None:
+        """Read what is new at the vendors; somebody answers every new card."""
+        rows = self.vendors.ledger(self._read)
+        self._read += len(rows)
+        for row in rows:
+            if row["kind"] == "message_posted" and row["channel"] == CARD_CHANNEL:
+                self._acts.append(pool.submit(self._answer, row))
+        done = [act for act in self._acts if act.done()]
+        self._acts = [act for act in self._acts if not act.done()]
+        for act in done:
+            act.result()
+
+    def _answer(self, card: dict[str, Any]) -> None:
+        case = self._case_of(card)
+        if case is None or case.sys_id in self._answered:
+            return
+        self._answered.add(case.sys_id)
+        case.card_at = card["at"]
+        DECISIONS[SCENARIOS[case.scenario].decision](self, case, card)
+        case.decided_at = case.decided_at or clock.now().timestamp()
+
+    def _case_of(self, card: dict[str, Any]) -> Case | None:
+        """A card may be there before the answer to the report is."""
+        content = str((card["text"], card["blocks"]))
+        deadline = clock.monotonic() + 3
+        while clock.monotonic() < deadline:
+            found = next((case for case in self.seen.cases if case.number in content), None)
+            if found:
+                return found
+            time.sleep(0.02)
+        return None
+
+    def approve_in_slack(self, case: Case, card: dict[str, Any]) -> None:
+        """Bob says yes; where two people are needed the card stays open, and Carol says yes too."""
+        self._click(BOB, card, "approve")
+        case.decided_at = clock.now().timestamp()
+        if needs_two(card):
+            self._click(CAROL, card, "approve")
+            case.decided_at = clock.now().timestamp()
+
+    def reject_in_slack(self, case: Case, card: dict[str, Any]) -> None:
+        self._click(CAROL, card, "reject", fill="The caller has withdrawn the ticket, please close it by hand")
+        self.say(f"{case.number}: rejected in Slack")
+
+    def approve_in_console(self, case: Case, card: dict[str, Any]) -> None:
+        page = page_of(card)
+        self.people["bob"].approve(page)
+        if needs_two(card):
+            self.people["carol"].approve(page)
+
+    def halt_approve_release(self, case: Case, card: dict[str, Any]) -> None:
+        """Alice stops everything; an approval given meanwhile moves nothing; two people release."""
+        self.people["alice"].halt("Demo: something looks wrong, stop and look")
+        engaged_at = clock.now().timestamp()
+        self.say(f"{case.number}: kill switch engaged")
+        self.approve_in_slack(case, card)
+        time.sleep(HALT_S)
+        released_at = clock.now().timestamp()
+        self.people["alice"].ask_for_release("Looked at it: a false alarm")
+        self.people["carol"].release()
+        self.seen.halted_between = (engaged_at, released_at)
+        self.say(f"{case.number}: kill switch released by a second person")
+
+    def _click(self, user: str, card: dict[str, Any], action: str, fill: str = "") -> None:
+        status = self.vendors.click(user=user, ts=card["ts"], action_id=action, fill=fill)
+        if status != 200:
+            self.seen.problems.append(f"a click on {card['ts']} was answered {status}")
+
+    # --- until all is over -------------------------------------------------------------------------------
+
+    def run(
+        self, tickets: Sequence[Ticket], scenarios: Sequence[str], *, limit_s: float, tick: Callable[[int], None]
+    ) -> None:
+        """Report, decide, wait until every run is over. Raises DemoFailed after `limit_s`."""
+        deadline = clock.monotonic() + limit_s
+        with ThreadPoolExecutor(8) as pool:
+            reporting = pool.submit(self.report_all, tickets, scenarios)
+            while not (reporting.done() and self._over(len(tickets))):
+                if clock.monotonic() > deadline:
+                    raise DemoFailed(f"not every run was over within {limit_s:.0f} s: {self._open()}")
+                self.look(pool)
+                tick(sum(case.run_state in OVER for case in self.seen.cases))
+                time.sleep(PACE_S)
+            reporting.result()
+            while self._acts:
+                self.look(pool)
+
+    def run_of(self, case: Case, runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        return next(run for run in runs if run["ticket"]["number"] == case.number)
+
+    def complete(self, case: Case, runs: Sequence[dict[str, Any]]) -> None:
+        """What is known only at the end: the record as it reads now, and the cost of the ticket."""
+        case.after = self.vendors.record(case.sys_id)
+        cost = self.platform.run(self.run_of(case, runs)["id"])["cost"]
+        case.cost_micros, case.cost_complete = cost["micros"], cost["complete"]
+
+    def _over(self, count: int) -> bool:
+        by_ticket = {run["ticket"]["number"]: run for run in self.platform.runs()}
+        for case in self.seen.cases:
+            case.run_state = by_ticket.get(case.number, {}).get("state", "")
+        return sum(case.run_state in OVER for case in self.seen.cases) == count
+
+    def _open(self) -> str:
+        return ", ".join(f"{c.number} {c.run_state or 'no run'}" for c in self.seen.cases if c.run_state not in OVER)
+
+
+DECISIONS: dict[Decision, Callable[[Driver, Case, dict[str, Any]], None]] = {
+    Decision.SLACK_APPROVES: Driver.approve_in_slack,
+    Decision.SLACK_REJECTS: Driver.reject_in_slack,
+    Decision.WEB_APPROVES: Driver.approve_in_console,
+    Decision.HALT_FIRST: Driver.halt_approve_release,
+    Decision.NOBODY: Driver.approve_in_slack,
+}
+
+
+def needs_two(card: dict[str, Any]) -> bool:
+    """Whether the card says that two people are needed."""
+    return "two people" in str(card["blocks"]).lower()
+
+
+def page_of(card: dict[str, Any]) -> str:
+    """The path of the approval's page that the card links to."""
+    elements = [element for block in card["blocks"] for element in block.get("elements", [])]
+    url: str = next(element["url"] for element in elements if element.get("url"))
+    return "/" + url.split("/", 3)[3]

@@ -1,0 +1,99 @@
+"""One installation of the platform for the demo, in a data folder of its own: everything that `make up` runs."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from controlplane.demo.people import Person
+from controlplane.demo.platform import Platform
+from controlplane.demo.processes import ROOT, Supervisor, free_port
+from controlplane.demo.vendors import Vendors
+
+WORKERS = "worker"
+PEOPLE = ("alice", "bob", "carol")
+
+
+@dataclass(frozen=True)
+class Logins:
+    """What `bootstrap_demo` made: names and passwords, the API token, the webhook's address and secret."""
+
+    tenant: str
+    passwords: dict[str, str]
+    token: str
+    webhook_path: str
+    webhook_secret: str
+    environment: str
+    forbidden_workflow: str
+
+    @classmethod
+    def read(cls, path: Path) -> Logins:
+        made: dict[str, Any] = json.loads(path.read_text())
+        return cls(**made)
+
+
+class Installation:
+    """Starts and stops the platform and the stand-ins as child processes."""
+
+    def __init__(self, data: Path, *, port: int, vendors_port: int) -> None:
+        self.data = data
+        self.port = free_port(port)
+        self.vendors_port = free_port(vendors_port)
+        self.base_url = f"http://localhost:{self.port}"
+        self.vendors = Vendors(f"http://127.0.0.1:{self.vendors_port}")
+        environment = {"INTERLOCK_DATA_DIR": str(data), "INTERLOCK_BASE_URL": self.base_url}
+        self.supervisor = Supervisor(data / "logs", environment)
+
+    def erase(self) -> None:
+        """A fresh start: an earlier demo's server is stopped and its data folder removed."""
+        if (self.data / "postgres").exists():
+            self.supervisor.run("database-down", "manage.py", "database", "down")
+        shutil.rmtree(self.data, ignore_errors=True)
+        self.supervisor.logs.mkdir(parents=True)
+
+    def prepare(self) -> Logins:
+        """Stand-ins, database, tables, the demo's tenant."""
+        run = self.supervisor.run
+        self.supervisor.start("stand-ins", "-m", "connectors.sandbox", "--port", str(self.vendors_port))
+        run("database", "manage.py", "database", "up")
+        made = self.data / "demo.json"
+        run("bootstrap", "manage.py", "bootstrap_demo", "--vendors", self.vendors.url, "--out", str(made))
+        self.supervisor.wait_until("the stand-ins", self.vendors.is_up)
+        return Logins.read(made)
+
+    def start(self, logins: Logins) -> Platform:
+        """Web, workers, sequencer, sweeper; returns when the platform says that it is ready."""
+        start = self.supervisor.start
+        port = ("--host", "127.0.0.1", "--port", str(self.port))
+        start("web", "-m", "uvicorn", "controlplane.asgi:application", *port, "--log-level", "warning")
+        start(WORKERS, "manage.py", "qcluster")
+        start("sequencer", "manage.py", "sequencer", INTERLOCK_DB_ROLE="sequencer")
+        start("sweeper", "manage.py", "sweeper")
+        platform = Platform(self.base_url, logins.token)
+        self.supervisor.wait_until("the platform", platform.is_up)
+        return platform
+
+    def connect_vendors(self, logins: Logins) -> None:
+        self.vendors.connect(
+            webhook_url=f"{self.base_url}{logins.webhook_path}",
+            webhook_secret=logins.webhook_secret,
+            slack_url=f"{self.base_url}/slack/interactivity",
+        )
+
+    def sign_in(self, logins: Logins) -> dict[str, Person]:
+        return {
+            name: Person(self.base_url, logins.tenant, name, password) for name, password in logins.passwords.items()
+        }
+
+    def stop(self) -> None:
+        """Processes first, then the database."""
+        self.supervisor.stop()
+        if (self.data / "postgres").exists():
+            self.supervisor.run("database-down", "manage.py", "database", "down")
+
+
+def data_folder() -> Path:
+    return ROOT / "var" / "demo"
