@@ -1,6 +1,7 @@
 """Verbs of the record."""
 
 import time
+from collections.abc import Iterable
 from datetime import timedelta
 from uuid import UUID
 
@@ -10,11 +11,13 @@ from django.db.models.functions import Now
 
 from controlplane.lib import clock
 from controlplane.lib.events import type_of
-from evidence import recording, shredding
-from evidence.events import ErasureCompleted, RunSealed
+from evidence import access, exporting, recording, shredding
+from evidence.errors import NotSealed
+from evidence.events import ErasureCompleted, EvidenceExported, RunSealed
 from evidence.models import Checkpoint, Content, Event, Leaf, LogHead, Pending, RunHead
 from evidence.recording import Recorded
 from evidence.verify import merkle
+from evidence.verify.note import parse as parse_note
 from tenants import payloads, scope
 from tenants.actors import Actor
 from tenants.errors import OutsideTransaction, ScopeConflict
@@ -83,14 +86,46 @@ def is_sealed(event_id: UUID) -> bool:
         return leaf is not None and Checkpoint.objects.filter(log_id=leaf.log_id, size__gt=leaf.index).exists()
 
 
+def export_run(*, run_id: UUID, actor: Actor, known_sizes: Iterable[int] = (), timeout_s: float = 10.0) -> bytes:
+    """The bundle of a run (`.evb`), once everything in it is sealed; the export itself goes on record.
+
+    `known_sizes` are sizes of heads that the reader remembers: the bundle then proves that it extends them.
+    Raises NotFound for what the actor may not export, NotSealed when the sequencer does not get there in time.
+    """
+    last_event = _complete(run_id, actor)
+    if not wait_sealed(last_event, timeout_s):
+        raise NotSealed(f"the run {run_id} has events that no signed checkpoint covers yet")
+    return _bundle(run_id, actor, known_sizes)
+
+
 @transaction.atomic(durable=True)
-def shred(*, subject_id: UUID, reason: str, actor: Actor) -> bool:
+def _complete(run_id: UUID, actor: Actor) -> UUID:
+    """Seal the run again when something followed its seal; returns its last event."""
+    head = access.run_head(actor, run_id, Perm.EXPORT_EVIDENCE)
+    head = recording.lock_run(run_id, head.log_id)
+    if 0 < head.closed_seq < head.seq:
+        return close_run(run_id=run_id, actor=Actor.system(actor.tenant_id, "exporter")).id
+    return Event.objects.get(run_id=run_id, run_seq=head.seq).pk
+
+
+@transaction.atomic(durable=True)
+def _bundle(run_id: UUID, actor: Actor, known_sizes: Iterable[int]) -> bytes:
+    head = access.run_head(actor, run_id, Perm.EXPORT_EVIDENCE)
+    bundle, material = exporting.bundle_of(head, known_sizes)
+    size = parse_note(material.notes[-1].encode()).checkpoint.size
+    told = EvidenceExported(run_id, len(material.events), len(material.disclosures), size)
+    record(told, actor=actor, workspace_id=head.log_id)
+    return bundle
+
+
+@transaction.atomic(durable=True)
+def shred(*, run_id: UUID, reason: str, actor: Actor) -> bool:
     """Destroy the key and the kept content of a run: its commitments stay, nobody can open them again."""
     require(actor, Perm.ADMIN)
-    if not shredding.destroy(subject_id):
+    if not shredding.destroy(run_id):
         return False
-    _forget_content(subject_id)
-    record(ErasureCompleted(subject_id, reason), actor=actor)
+    _forget_content(run_id)
+    record(ErasureCompleted(run_id, reason), actor=actor, run_id=run_id)
     return True
 
 

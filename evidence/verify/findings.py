@@ -47,8 +47,8 @@ _CODES: dict[Verdict, tuple[str, ...]] = {
         "TIME-FUTURE",
     ),
     Verdict.INCOMPLETE: (
-        "MISSING-FILE", "RUN-GAP", "RUN-COUNT", "RUN-OPEN", "STALE", "KNOWN-PROOF", "CLOCK-SKEW", "DANGLING-INTENT",
-        "NO-TIME", "NO-WITNESS", "SKIPPED",
+        "MISSING-FILE", "RUN-GAP", "RUN-COUNT", "RUN-OPEN", "STALE", "MISSING-PROOF", "ERASED-UNEXPLAINED",
+        "CLOCK-SKEW", "DANGLING-INTENT", "SKIPPED",
     ),
     Verdict.RULE_VIOLATION: ("RULE-SOD", "RULE-TOCTOU", "RULE-EFFECT", "RULE-DENIED"),
 }  # fmt: skip

@@ -11,7 +11,6 @@ from evidence.verify.malformed import Malformed
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://interlock.dev/evidence-bundle/v1"
-PATH = "data/bundle.dsse.json"
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,13 @@
 """Events are written with what they tell of, or not at all."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import psycopg
 import pytest
 from django.db import connection, transaction
 from django.db.utils import DatabaseError, ProgrammingError
 
-from controlplane.lib.events import Committed, event
+from controlplane.lib.events import Committed
 from controlplane.lib.ids import uuid7
 from evidence import services, shredding
 from evidence.errors import EventTooLarge, WrongLog
@@ -18,13 +17,7 @@ from tenants import scope
 from tenants.actors import Actor
 from tenants.errors import OutsideTransaction, ScopeConflict
 from tests import ground
-
-
-@event("test.noted")
-@dataclass(frozen=True)
-class Noted:
-    text: str
-    content: Committed | None = None
+from tests.integration.evidence.events import Noted
 
 
 @pytest.fixture

@@ -1,0 +1,118 @@
+"""Putting a bundle together: pure, from bytes that were read elsewhere."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from evidence.verify import bag, container, dsse, envelope, jcs, layout, note, page
+from evidence.verify.disclosure import Disclosure
+from evidence.verify.encoding import b64
+from evidence.verify.signing import Signer
+from evidence.verify.statement import PAYLOAD_TYPE, Predicate, Statement, digests
+
+EXPORTER = "interlock/1"
+
+VERIFY_TEXT = """# How to verify this bundle
+
+You need the verifier and a trust file that you received on another way than this bundle.
+
+    interlock-verify BUNDLE.evb --trust trust.json
+
+Exit code 0 and the word VERIFIED mean that every required check passed; every other code means that one did not.
+Keep the checkpoint (`--save-note head.note`) and give it back the next time (`--known head.note`): then nobody,
+the operator included, can show you another history.
+
+Without any tool of ours: unzip the bundle, then `sha256sum -c manifest-sha256.txt`. That shows that the files
+fit the manifest. It does not show who made it.
+"""
+
+
+@dataclass(frozen=True)
+class Material:
+    """Everything that goes into the bundle of one run. `events` and `leaves` are exact bytes, in log order."""
+
+    origin: str
+    run: str
+    events: Sequence[bytes]
+    leaves: Sequence[bytes]
+    proofs: Mapping[int, Sequence[bytes]]
+    notes: Sequence[str]
+    consistency: Mapping[tuple[int, int], Sequence[bytes]]
+    keyring: bytes
+    disclosures: Sequence[Disclosure]
+    erased: int
+    generated_at: int
+
+
+def assemble(material: Material, signer: Signer) -> bytes:
+    """The bundle (`.evb`): a canonical archive, a valid bag, every file named by a signed statement."""
+    predicate = _predicate(material)
+    members = {**_files(material), layout.REPORT: _page(material, predicate)}
+    return seal(members, predicate, signer)
+
+
+def seal(members: Mapping[str, bytes], predicate: Predicate, signer: Signer) -> bytes:
+    """Sign a statement over the members and pack them."""
+    statement = Statement(digests(members), predicate)
+    signed = {**members, layout.STATEMENT: dsse.seal(PAYLOAD_TYPE, statement.payload(), signer)}
+    return container.pack({**signed, **bag.tag_files(signed)})
+
+
+def _predicate(material: Material) -> Predicate:
+    head = note.parse(material.notes[-1].encode()).checkpoint
+    indices = [envelope.parse_leaf(line).index for line in material.leaves]
+    committed = sum(1 for body in material.events for _ in envelope.parse_event(body).commitments())
+    return Predicate(
+        kind="run",
+        origin=material.origin,
+        run=material.run,
+        events=len(material.events),
+        first_leaf=min(indices),
+        last_leaf=max(indices),
+        size=head.size,
+        root=head.root.hex(),
+        disclosed=len(material.disclosures),
+        redacted=committed - len(material.disclosures) - material.erased,
+        erased=material.erased,
+        report=page.RENDERER,
+        exporter=EXPORTER,
+        generated_at=material.generated_at,
+    )
+
+
+def _files(material: Material) -> dict[str, bytes]:
+    notes = {layout.checkpoint(number): text.encode() for number, text in enumerate(material.notes, start=1)}
+    return {
+        layout.EVENTS: _lines(material.events),
+        layout.LEAVES: _lines(material.leaves),
+        layout.PROOFS: _proofs(material),
+        layout.CONSISTENCY: _consistency(material),
+        layout.KEYRING: material.keyring,
+        layout.DISCLOSURES: _lines([item.line() for item in material.disclosures]),
+        layout.VERIFY: VERIFY_TEXT.encode(),
+        **notes,
+    }
+
+
+def _page(material: Material, predicate: Predicate) -> bytes:
+    events = [envelope.parse_event(body) for body in material.events]
+    leaves = [envelope.parse_leaf(line) for line in material.leaves]
+    return page.render(predicate, events, leaves, material.disclosures, material.notes[-1])
+
+
+def _lines(lines: Sequence[bytes]) -> bytes:
+    return b"".join(line + b"\n" for line in lines)
+
+
+def _proofs(material: Material) -> bytes:
+    items: list[jcs.Json] = [
+        {"index": index, "path": [b64(step) for step in path]} for index, path in material.proofs.items()
+    ]
+    return jcs.dumps({"proofs": items})
+
+
+def _consistency(material: Material) -> bytes:
+    items: list[jcs.Json] = [
+        {"from": old, "to": new, "path": [b64(step) for step in path]}
+        for (old, new), path in material.consistency.items()
+    ]
+    return jcs.dumps({"proofs": items})

@@ -1,0 +1,95 @@
+"""Reading what goes into the bundle of a run. Everything read here is already signed."""
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from uuid import UUID
+
+from controlplane.lib import clock
+from evidence import keyrings, recording, shredding
+from evidence.bundling import Material, assemble
+from evidence.errors import NotSealed
+from evidence.models import Checkpoint, Content, Event, Leaf, RunHead
+from evidence.trees import StoredNodes
+from evidence.verify import commitment, envelope, merkle
+from evidence.verify.disclosure import Disclosure
+from tenants import payloads, scope
+from tenants.errors import PayloadExpired
+
+
+def bundle_of(head: RunHead, known_sizes: Iterable[int] = ()) -> tuple[bytes, Material]:
+    """The bundle of a run whose events are all sealed, and what went into it. In one transaction."""
+    rows = list(Event.objects.filter(run_id=head.pk).order_by("run_seq"))
+    leaves = Leaf.objects.filter(pk__in=[row.pk for row in rows]).in_bulk()
+    heads = _heads(head.log_id, sorted(leaf.index for leaf in leaves.values()))
+    if len(leaves) < len(rows) or not heads:
+        raise NotSealed
+    sealing = keyrings.sealing(scope.current(), "bundle")
+    material = _material(head, rows, [leaves[row.pk] for row in rows], heads, known_sizes, sealing.envelope)
+    return assemble(material, sealing.signer), material
+
+
+def _material(
+    head: RunHead,
+    rows: Sequence[Event],
+    leaves: Sequence[Leaf],
+    heads: Sequence[Checkpoint],
+    known_sizes: Iterable[int],
+    keyring: str,
+) -> Material:
+    stored, size = StoredNodes(head.log_id), heads[-1].size
+    shred_key = shredding.find(head.pk)
+    return Material(
+        origin=recording.origin_of(scope.current(), head.log_id),
+        run=str(head.pk),
+        events=[bytes(row.body) for row in rows],
+        leaves=[bytes(leaf.leaf) for leaf in leaves],
+        proofs={leaf.index: merkle.inclusion_path(leaf.index, size, stored) for leaf in leaves},
+        notes=[checkpoint.note for checkpoint in heads],
+        consistency=_consistency([row.size for row in heads], known_sizes, stored),
+        keyring=keyring.encode(),
+        disclosures=_disclosures(rows, shred_key) if shred_key is not None else [],
+        erased=_committed(rows) if shred_key is None else 0,
+        generated_at=clock.now_ms(),
+    )
+
+
+def _heads(log_id: UUID, indices: Sequence[int]) -> list[Checkpoint]:
+    """The heads that first covered the first and the last event, and the newest one: at most three."""
+    if not indices:
+        return []
+    signed = Checkpoint.objects.filter(log_id=log_id, size__gt=indices[-1])
+    first = Checkpoint.objects.filter(log_id=log_id, size__gt=indices[0]).order_by("size").first()
+    found = [first, signed.order_by("size").first(), signed.order_by("size").last()]
+    if None in found:
+        return []
+    return sorted({row.size: row for row in found if row is not None}.values(), key=lambda row: row.size)
+
+
+def _consistency(
+    sizes: Sequence[int], known_sizes: Iterable[int], stored: StoredNodes
+) -> dict[tuple[int, int], list[bytes]]:
+    """Between neighbours, and from each head that the asker remembers to the newest."""
+    newest = sizes[-1]
+    pairs = set(pairwise(sizes))
+    pairs |= {(known, newest) for known in known_sizes if 0 < known < newest}
+    return {(old, new): merkle.consistency_path(old, new, stored) for old, new in sorted(pairs)}
+
+
+def _committed(rows: Sequence[Event]) -> int:
+    return sum(1 for row in rows for _ in envelope.parse_event(bytes(row.body)).commitments())
+
+
+def _disclosures(rows: Sequence[Event], shred_key: bytes) -> list[Disclosure]:
+    """What the tenant opted to keep and is still there; what has expired stays withheld."""
+    kept = Content.objects.filter(event_id__in=[row.pk for row in rows]).order_by("event_id", "path")
+    opened = [_open(item, shred_key) for item in kept]
+    return [item for item in opened if item is not None]
+
+
+def _open(item: Content, shred_key: bytes) -> Disclosure | None:
+    try:
+        content = payloads.get(item.digest)
+    except PayloadExpired:
+        return None
+    event = str(item.event_id)
+    return Disclosure(event, item.path, commitment.salt(shred_key, event, item.path), content)

@@ -1,0 +1,127 @@
+"""The parsed bundle on its way through the checks."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from evidence.verify import jcs, layout
+from evidence.verify.disclosure import Disclosure
+from evidence.verify.encoding import unb64
+from evidence.verify.envelope import Event, Leaf
+from evidence.verify.findings import Report
+from evidence.verify.keyring import Keyring
+from evidence.verify.malformed import Malformed
+from evidence.verify.note import SignedNote
+from evidence.verify.statement import Statement
+from evidence.verify.trust import Trust
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Question:
+    """What the auditor asks: the trust they bring, heads they remember, the time it is, how strict to be."""
+
+    trust: Trust | None
+    known: tuple[str, ...]
+    at_ms: int
+    profile: str = "basic"
+
+
+@dataclass
+class Dossier:
+    """Filled stage by stage; a stage reads only what earlier ones have checked and put here."""
+
+    question: Question
+    members: Mapping[str, bytes]
+    report: Report
+    keyring: Keyring | None = None
+    statement: Statement | None = None
+    notes: list[SignedNote] = field(default_factory=list)
+    proofs: dict[int, list[bytes]] = field(default_factory=dict)
+    consistency: dict[tuple[int, int], list[bytes]] = field(default_factory=dict)
+    leaves: list[Leaf] = field(default_factory=list)
+    leaf_lines: list[bytes] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    disclosures: list[Disclosure] = field(default_factory=list)
+
+    @property
+    def ring(self) -> Keyring:
+        assert self.keyring is not None, "the keyring stage comes first"
+        return self.keyring
+
+    @property
+    def claims(self) -> Statement:
+        assert self.statement is not None, "the statement stage comes first"
+        return self.statement
+
+    def fail(self, code: str, where: str, message: str) -> None:
+        self.report.fail(code, where, message)
+
+    def conclude(self, check: str, where: str, message: str, before: int) -> None:
+        """PASS when the stage added no failure since `before` failures were counted."""
+        if len(self.report.failures) == before:
+            self.report.passed(check, where, message)
+
+
+def lines_of(members: Mapping[str, bytes], name: str, parse: Callable[[bytes], T]) -> list[T]:
+    """Parse a file of one JSON document a line; the last line ends too."""
+    content = members[name]
+    if content and not content.endswith(b"\n"):
+        raise Malformed("JSON-FORMAT", "the last line is cut short", name)
+    parsed = []
+    for number, line in enumerate(content[:-1].split(b"\n") if content else [], start=1):
+        parsed.append(reading(f"{name}:{number}", parse, line))
+    return parsed
+
+
+def reading(where: str, parse: Callable[[bytes], T], data: bytes) -> T:
+    """Parse, and say where it was when it is malformed."""
+    try:
+        return parse(data)
+    except Malformed as error:
+        raise error.at(where) from error
+
+
+def parse_proofs(data: bytes) -> dict[int, list[bytes]]:
+    """`{"proofs": [{"index": n, "path": [base64, …]}]}`"""
+    proofs: dict[int, list[bytes]] = {}
+    for item in _items(data):
+        if set(item) != {"index", "path"} or not isinstance(item["index"], int):
+            raise Malformed("SCHEMA", "not an inclusion proof")
+        proofs[item["index"]] = _path(item["path"])
+    return proofs
+
+
+def parse_consistency(data: bytes) -> dict[tuple[int, int], list[bytes]]:
+    """`{"proofs": [{"from": m, "to": n, "path": [base64, …]}]}`"""
+    proofs: dict[tuple[int, int], list[bytes]] = {}
+    for item in _items(data):
+        old, new = item.get("from"), item.get("to")
+        if set(item) != {"from", "to", "path"} or not isinstance(old, int) or not isinstance(new, int):
+            raise Malformed("SCHEMA", "not a consistency proof")
+        proofs[old, new] = _path(item["path"])
+    return proofs
+
+
+def checkpoint_names(members: Mapping[str, bytes]) -> list[str]:
+    return sorted(name for name in members if name.startswith(layout.CHECKPOINTS))
+
+
+def _items(data: bytes) -> list[dict[str, jcs.Json]]:
+    members = jcs.loads_object(data)
+    items = members.get("proofs")
+    if set(members) != {"proofs"} or not isinstance(items, list):
+        raise Malformed("SCHEMA", "not a list of proofs")
+    checked: list[dict[str, jcs.Json]] = []
+    for item in items:
+        if not isinstance(item, dict):
+            raise Malformed("SCHEMA", "not a proof")
+        checked.append(item)
+    return checked
+
+
+def _path(value: jcs.Json) -> list[bytes]:
+    if not isinstance(value, list) or len(value) > 64:
+        raise Malformed("SCHEMA", "a proof is a short list of hashes")
+    return [unb64(step, size=32) for step in value]

@@ -1,0 +1,45 @@
+"""The order of the checks. Each stage stands on what the ones before have authenticated."""
+
+from collections.abc import Callable
+
+from evidence.verify import authority, container, history, story
+from evidence.verify.dossier import Dossier, Question
+from evidence.verify.findings import Report
+from evidence.verify.malformed import Malformed
+
+PROFILES = ("basic", "audit", "dispute")
+
+STAGES: tuple[Callable[[Dossier], None], ...] = (
+    authority.check_presence,
+    authority.check_keyring,
+    authority.check_statement,
+    authority.check_files,
+    history.check_leaves_form,
+    history.check_checkpoints,
+    history.check_consistency,
+    history.check_known,
+    history.check_inclusion,
+    story.check_events,
+    story.check_run,
+    story.check_time,
+    story.check_disclosures,
+    story.check_report,
+    story.check_rules,
+    story.check_profile,
+)
+
+
+def verify(bundle: bytes, question: Question) -> Report:
+    """Judge a bundle. Never raises for what the bundle holds: everything becomes a finding."""
+    report = Report()
+    try:
+        members = container.unpack(bundle)
+        report.passed("CONTAINER", "bundle", f"{len(members)} members in canonical form")
+        dossier = Dossier(question, members, report)
+        for stage in STAGES:
+            stage(dossier)
+    except Malformed as error:
+        report.fail(error.code, error.where, error.message)
+    except authority.Stop:
+        report.skip("REMAINING", "bundle", "the other checks need the missing files")
+    return report
