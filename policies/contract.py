@@ -1,0 +1,115 @@
+"""The two documents of a decision: `interlock.input/1` checked before, `interlock.decision/1` checked after. Pure.
+
+Rego orders values across types and skips what is undefined, so a malformed input could grant; a malformed answer
+could be read as leave. Neither passes.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+from policies.engine.protocol import PointFailure
+from policies.types import Effect, Reason, Verdict
+
+LARGEST_INPUT = 256 * 1024
+DEEPEST_INPUT = 32
+_SCHEMAS = Path(__file__).with_name("schemas")
+_TIERS = ("standard", "two_person", "high", "critical")
+
+
+class BadInput(ValueError):
+    """The document is not an `interlock.input/1`."""
+
+
+def encode(document: Mapping[str, Any]) -> bytes:
+    """The bytes of a document that are kept and committed to: sorted, compact, integers of any size.
+
+    Raises BadInput for floats, too deep or too large documents and what is not JSON.
+    """
+    _refuse_unfit(document, DEEPEST_INPUT)
+    try:
+        content = json.dumps(
+            document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+        ).encode()
+    except (TypeError, ValueError) as error:
+        raise BadInput(str(error)) from error
+    if len(content) > LARGEST_INPUT:
+        raise BadInput(f"{len(content)} bytes, at most {LARGEST_INPUT}")
+    return content
+
+
+def check_input(document: Mapping[str, Any]) -> None:
+    """Raises BadInput naming the first member that is wrong (its place, never its content)."""
+    error = next(iter(_validator("input-1").iter_errors(document)), None)
+    if error is not None:
+        raise BadInput(f"{error.json_path}: {error.validator}")
+
+
+def read_decision(answer: Mapping[str, Any], *, request_id: str, revision: str, seq: int) -> Verdict:
+    """The verdict in an answer; raises PointFailure `bad_decision`, also when it answers another question."""
+    error = next(iter(_validator("decision-1").iter_errors(answer)), None)
+    if error is not None:
+        raise PointFailure("bad_decision", f"{error.json_path}: {error.validator}")
+    if answer["request_id"] != request_id or answer["bundle"] != {"revision": revision, "seq": seq}:
+        raise PointFailure("bad_decision", "the answer belongs to another question or bundle")
+    verdict = _verdict(answer)
+    if _strictest(verdict.reasons) is not verdict.effect:
+        raise PointFailure("bad_decision", "the effect is not that of the strictest reason")
+    return verdict
+
+
+def _verdict(answer: Mapping[str, Any]) -> Verdict:
+    return Verdict(
+        effect=Effect(answer["effect"]),
+        reasons=tuple(Reason(Effect(r["effect"]), r["code"], r["rule"], r["message"]) for r in answer["reasons"]),
+        obligations=one_approval(answer["obligations"]),
+        route=tuple(answer["route"]),
+        retry_after_s=answer["retry_after_s"],
+    )
+
+
+def one_approval(obligations: Iterable[Mapping[str, Any]]) -> tuple[dict[str, Any], ...]:
+    """The obligations with all `approval` ones merged into one that satisfies each of them."""
+    asked = [dict(o) for o in obligations]
+    approvals = [o for o in asked if o["type"] == "approval"]
+    others = [o for o in asked if o["type"] != "approval"]
+    return (*others, _merged(approvals)) if approvals else tuple(others)
+
+
+def _merged(approvals: list[dict[str, Any]]) -> dict[str, Any]:
+    tiers = {o["tier"] for o in approvals}
+    # two people on one side, a high permission on the other: only `critical` is both
+    tier = "critical" if {"two_person", "high"} <= tiers else max(tiers, key=_TIERS.index)
+    return {
+        "type": "approval",
+        "tier": tier,
+        "quorum": max(2 if tier in ("two_person", "critical") else 1, *(o["quorum"] for o in approvals)),
+        "distinct_roles": any(o["distinct_roles"] for o in approvals),
+        "expires_s": min(o["expires_s"] for o in approvals),
+    }
+
+
+def _strictest(reasons: tuple[Reason, ...]) -> Effect:
+    found = {reason.effect for reason in reasons}
+    return next((effect for effect in Effect if effect in found), Effect.ALLOW)
+
+
+def _refuse_unfit(value: object, depth: int) -> None:
+    if depth < 0:
+        raise BadInput(f"nested deeper than {DEEPEST_INPUT}")
+    if isinstance(value, float):
+        raise BadInput("floating point numbers are not part of the contract")
+    members = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    for member in members:
+        _refuse_unfit(member, depth - 1)
+
+
+@cache
+def _validator(name: str) -> Draft202012Validator:
+    schema = json.loads((_SCHEMAS / f"{name}.json").read_text())
+    Draft202012Validator.check_schema(schema)
+    return Draft202012Validator(schema)

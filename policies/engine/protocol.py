@@ -1,0 +1,53 @@
+"""What a decision point is, whoever evaluates. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+JsonObject = dict[str, Any]
+
+DECISION_ENTRYPOINT = "interlock.main.decision"
+
+
+class PointFailure(Exception):
+    """The point gave no answer that may be trusted; `code` is the reason code of the resulting DENY."""
+
+    def __init__(self, code: str, detail: str = "") -> None:
+        super().__init__(f"{code}: {detail}" if detail else code)
+        self.code = code
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What is evaluated: verified Rego sources by path, and the data document they read.
+
+    `key` names the pair for ever: equal keys mean equal content.
+    """
+
+    key: str
+    modules: Mapping[str, str] = field(repr=False)
+    data: Mapping[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Layers:
+    """The confinement of an evaluator as proven from the inside: layer name → `on`, `absent` or `failed`."""
+
+    states: Mapping[str, str]
+
+    @property
+    def complete(self) -> bool:
+        return bool(self.states) and all(state == "on" for state in self.states.values())
+
+
+class DecisionPoint(Protocol):
+    """Evaluates `interlock.main.decision` of a program."""
+
+    def evaluate(self, program: Program, document: JsonObject) -> JsonObject:
+        """The raw decision document, unchecked. Raises PointFailure; never answers late."""
+        ...
+
+    def layers(self) -> Layers:
+        """Confinement of the evaluator in use. Raises PointFailure if none can be started."""
+        ...

@@ -1,0 +1,81 @@
+"""Value types of policy. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from controlplane.lib.canonical import digest
+
+
+class Effect(StrEnum):
+    """What a decision says, strictest first: the order is the precedence."""
+
+    DENY = "DENY"
+    THROTTLE = "THROTTLE"
+    REQUIRE_STEP_UP = "REQUIRE_STEP_UP"
+    REQUIRE_HITL = "REQUIRE_HITL"
+    ROUTE = "ROUTE"
+    ALLOW = "ALLOW"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why: the finding of one rule, in words a person may read."""
+
+    effect: Effect
+    code: str
+    rule: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A checked answer of a decision point, or a refusal in its place. `retry_after_s` is 0 when there is no wait."""
+
+    effect: Effect
+    reasons: tuple[Reason, ...]
+    obligations: tuple[dict[str, Any], ...] = ()
+    route: tuple[str, ...] = ()
+    retry_after_s: int = 0
+
+    @classmethod
+    def denied(cls, code: str, message: str) -> "Verdict":
+        return cls(Effect.DENY, (Reason(Effect.DENY, code, "interlock.pep", message),))
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A verdict as recorded: which bundle said it and when.
+
+    Without a usable bundle `revision` and `bundle_sha256` are empty and `seq` is 0; the effect is then DENY.
+    """
+
+    id: UUID
+    effect: Effect
+    reasons: list[Reason]
+    obligations: list[dict[str, Any]]
+    route: list[str]
+    retry_after_s: int
+    revision: str
+    seq: int
+    bundle_sha256: str
+    decided_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PackSource:
+    """One pack as its author wrote it: Rego in package `interlock.packs.<name>`, its configuration, its tests.
+
+    `data` is read by the pack as `data.interlock.config.<name>`; `tests` is Rego in `interlock.tests.<name>`.
+    """
+
+    source: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+    tests: str = ""
+
+    @property
+    def digest(self) -> str:
+        return digest({"source": self.source, "data": dict(self.data), "tests": self.tests})
