@@ -1,4 +1,4 @@
-"""What a pack must pass before it is signed: parse, gate, compile with the platform, its own tests. No Django.
+"""What a pack must pass before it is signed: parse, gate, compile with the platform, its tests, a canary. No Django.
 
 Done in a child of its own, so that a draft never touches the evaluator that serves.
 """
@@ -8,17 +8,17 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from policies import gate, packs
+from policies import canary, gate, packs
 from policies.engine import embedded
 from policies.engine.process import EvaluatorProcess, Refusal
+from policies.engine.protocol import DECISION_ENTRYPOINT
 from policies.errors import PolicyRefused
 from policies.gate import Finding
-from policies.types import PackSource
+from policies.types import Effect, PackSource
 
 CHECK_S = 10.0
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
 _TEST = re.compile(r"test_[a-z0-9_]{1,100}")
-_FAR_FUTURE_NS = 1 << 62
 
 
 def check(sources: Mapping[str, PackSource], *, confined_only: bool) -> None:
@@ -28,6 +28,7 @@ def check(sources: Mapping[str, PackSource], *, confined_only: bool) -> None:
         trees = _parsed(author, sources)
         refuse(_gated(trees))
         refuse(_tested(author, sources, trees))
+        refuse(_canaries(author, sources))
 
 
 def modules(sources: Mapping[str, PackSource]) -> dict[str, str]:
@@ -86,7 +87,7 @@ def _tested(
 ) -> list[Finding]:
     """Compile everything together and run the tests; a test passes with `true` and nothing else."""
     rules = [rule for name, tree in trees.items() if "/" in name for rule in _test_rules(name, tree)]
-    request = {"verb": "test", "modules": _with_tests(sources), "data": _test_data(sources), "rules": rules}
+    request = {"verb": "test", "modules": _with_tests(sources), "data": _trial_data(sources), "rules": rules}
     try:
         values: dict[str, Any] = author.ask(request, deadline_s=CHECK_S)
     except Refusal as refusal:
@@ -105,6 +106,22 @@ def _with_tests(sources: Mapping[str, PackSource]) -> dict[str, str]:
     return {**modules(sources), **tests}
 
 
-def _test_data(sources: Mapping[str, PackSource]) -> dict[str, Any]:
-    bundle = {"revision": "test", "seq": 1, "issued_ns": 0, "not_after_ns": _FAR_FUTURE_NS}
+def _canaries(author: EvaluatorProcess, sources: Mapping[str, PackSource]) -> list[Finding]:
+    """What nobody can have meant to allow must be denied, also when it is fully approved."""
+    common = {"key": "canary", "entrypoint": DECISION_ENTRYPOINT}
+    load = {"verb": "load", "modules": modules(sources), "data": _trial_data(sources), **common}
+    found = []
+    try:
+        author.ask(load, deadline_s=CHECK_S)
+        for document in canary.documents():
+            answer = author.ask({"verb": "evaluate", "document": document, **common}, deadline_s=CHECK_S)
+            if answer.get("effect") != Effect.DENY:
+                found.append(Finding("bundle", "grants_everything", document["action"]))
+    except Refusal as refusal:
+        found.append(Finding("bundle", "does_not_evaluate", refusal.message))
+    return found
+
+
+def _trial_data(sources: Mapping[str, PackSource]) -> dict[str, Any]:
+    bundle = {"revision": "trial", "seq": 1, "issued_ns": 0, "not_after_ns": canary.LATER_NS}
     return {"interlock": {**data(sources), "bundle": bundle}}

@@ -1,6 +1,6 @@
 """What the policy room refuses."""
 
-from controlplane.lib.errors import Conflict, Invalid, NotFound
+from controlplane.lib.errors import Conflict, Invalid, NotFound, Unavailable
 
 
 class PolicyRefused(Invalid):
@@ -23,3 +23,9 @@ class DecisionStale(Conflict):
 
 class NoActiveBundle(NotFound):
     code, title = "bundle_missing", "No policy is published for this environment"
+
+
+class EvaluatorUnavailable(Unavailable):
+    """A draft cannot be checked: no evaluator can be had, or the draft stalled it."""
+
+    code, title = "evaluator_unavailable", "The policy cannot be checked"

@@ -1,0 +1,96 @@
+"""The only fetch for views. What is foreign is missing."""
+
+import json
+from typing import Any
+from uuid import UUID
+
+from controlplane.lib.errors import NotFound
+from policies import active as activity
+from policies.engine.protocol import PointFailure
+from policies.models import Activation, DecisionRecord, PolicyVersion, Standing
+from policies.types import Effect
+from tenants import access as places
+from tenants import payloads
+from tenants.actors import Actor
+from tenants.permissions import Perm, require
+
+_MOST = 200
+
+
+def active(actor: Actor, environment_id: UUID) -> Standing | None:
+    """What is active in an environment, with activation and bundle; None when nothing is published there."""
+    places.environment(actor, environment_id)
+    rows = Standing.objects.select_related("activation__bundle", "environment").defer("activation__bundle__content")
+    return rows.filter(environment_id=environment_id).first()
+
+
+def doubt(standing: Standing) -> str:
+    """Why the standing policy is not believed now (a reason code), "" when it is."""
+    try:
+        activity.believed(standing)
+    except PointFailure as failure:
+        return failure.code
+    return ""
+
+
+def activations(actor: Actor, environment_id: UUID, limit: int = 50) -> list[Activation]:
+    """The history of an environment, newest first."""
+    places.environment(actor, environment_id)
+    rows = Activation.objects.select_related("bundle").defer("bundle__content").order_by("-seq")
+    return list(rows.filter(environment_id=environment_id)[: min(limit, _MOST)])
+
+
+def versions(actor: Actor) -> list[PolicyVersion]:
+    """Every version of every pack of the tenant, newest first, for those who may view any workspace."""
+    require(actor, Perm.VIEW)
+    return list(PolicyVersion.objects.select_related("pack").order_by("pack__name", "-number"))
+
+
+def version(actor: Actor, version_id: UUID) -> PolicyVersion:
+    require(actor, Perm.VIEW)
+    row = PolicyVersion.objects.select_related("pack").filter(pk=version_id).first()
+    if row is None:
+        raise NotFound
+    return row
+
+
+def decisions_for_run(actor: Actor, run_id: UUID) -> list[DecisionRecord]:
+    """Every decision of a run in order; [] for a run that the actor may not see."""
+    mine = places.workspace_ids(actor)
+    return list(DecisionRecord.objects.filter(run_id=run_id, workspace_id__in=mine).order_by("id"))
+
+
+def list_decisions(
+    actor: Actor,
+    *,
+    workspace_id: UUID | None = None,
+    environment_id: UUID | None = None,
+    effect: Effect | None = None,
+    before: UUID | None = None,
+    limit: int = 50,
+) -> list[DecisionRecord]:
+    """Newest first; `before` is the id of the last row of the page before."""
+    rows = DecisionRecord.objects.filter(workspace_id__in=places.workspace_ids(actor))
+    wanted = {
+        "workspace_id": workspace_id,
+        "environment_id": environment_id,
+        "effect": effect,
+        "id__lt": before,
+    }
+    rows = rows.filter(**{name: value for name, value in wanted.items() if value is not None})
+    return list(rows.order_by("-id")[: min(limit, _MOST)])
+
+
+def decision(actor: Actor, decision_id: UUID) -> DecisionRecord:
+    row = DecisionRecord.objects.filter(pk=decision_id, workspace_id__in=places.workspace_ids(actor)).first()
+    if row is None:
+        raise NotFound
+    return row
+
+
+def input_of(actor: Actor, decision_id: UUID) -> dict[str, Any]:
+    """The whole input document, for those who may see content; raises PayloadExpired when it is gone."""
+    row = decision(actor, decision_id)
+    require(actor, Perm.VIEW_PAYLOADS, row.workspace_id)
+    document: dict[str, Any] = json.loads(payloads.get(row.input_digest))
+    return document

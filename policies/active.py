@@ -1,0 +1,100 @@
+"""What is active in an environment, verified before it is believed.
+
+Rows could be changed by whoever has the application's database role; the keys in the data folder could not. So the
+statement and the bundle are taken from rows, and trusted for their signatures.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from threading import Lock
+from uuid import UUID
+
+from django.db import transaction
+
+from controlplane.lib import clock
+from policies import bundles, freshness, jws, point
+from policies.bundles import Contents
+from policies.engine.protocol import PointFailure, Program
+from policies.errors import BundleInvalid
+from policies.freshness import Statement
+from policies.models import Bundle, Standing
+from tenants import scope
+
+_KEPT = 16
+_opened: OrderedDict[str, Contents] = OrderedDict()
+_opened_lock = Lock()
+_watch = freshness.Watch()
+
+
+@dataclass(frozen=True, slots=True)
+class Active:
+    """A fresh statement and the program it is about."""
+
+    statement: Statement
+    program: Program
+
+
+def of(environment_id: UUID) -> Active:
+    """What decides in the environment now. Raises PointFailure `bundle_missing`, `bundle_stale`, `bundle_invalid`."""
+    with transaction.atomic():
+        standing = Standing.objects.select_related("activation").filter(environment_id=environment_id).first()
+        if standing is None:
+            raise PointFailure("bundle_missing", "no policy is published for this environment")
+        statement = believed(standing)
+        contents = _contents(standing.activation.bundle_id, statement)
+    program = contents.program(seq=statement.seq, issued_ns=statement.issued_ns, not_after_ns=statement.not_after_ns)
+    return Active(statement, program)
+
+
+def believed(standing: Standing) -> Statement:
+    """The statement of a row if it is signed, about this row, and covers now; raises PointFailure."""
+    try:
+        statement = freshness.read(standing.statement, keys=point.keyring().trusted())
+    except jws.BadToken as error:
+        raise PointFailure("bundle_invalid", f"freshness statement: {error}") from error
+    about = (statement.tenant, statement.environment, statement.seq)
+    if about != (str(scope.current()), str(standing.environment_id), standing.activation.seq):
+        raise PointFailure("bundle_invalid", "the freshness statement is about something else")
+    now_ns = clock.now_ns()
+    stepped_back = _watch.stepped_back(f"{standing.environment_id}/{statement.seq}", now_ns)
+    if stepped_back or not statement.covers(now_ns):
+        raise PointFailure("bundle_stale", "the policy bundle has not been confirmed in time")
+    return statement
+
+
+def _contents(bundle_id: UUID, statement: Statement) -> Contents:
+    contents = _kept(statement.sha256)
+    if contents is None:
+        row = Bundle.objects.filter(pk=bundle_id, sha256=statement.sha256).first()
+        contents = _keep(_verified(row, statement))
+    if contents.revision != statement.revision:
+        raise PointFailure("bundle_invalid", "another revision than the statement names")
+    return contents
+
+
+def _verified(row: Bundle | None, statement: Statement) -> Contents:
+    if row is None:
+        raise PointFailure("bundle_invalid", "another bundle than the statement names")
+    try:
+        contents = bundles.open_verified(bytes(row.content), keys=point.keyring().trusted())
+    except BundleInvalid as error:
+        raise PointFailure("bundle_invalid", error.detail) from error
+    if contents.sha256 != statement.sha256:
+        raise PointFailure("bundle_invalid", "the bytes are not those that the statement names")
+    return contents
+
+
+def _kept(sha256: str) -> Contents | None:
+    with _opened_lock:
+        contents = _opened.get(sha256)
+        if contents is not None:
+            _opened.move_to_end(sha256)
+        return contents
+
+
+def _keep(contents: Contents) -> Contents:
+    with _opened_lock:
+        _opened[contents.sha256] = contents
+        while len(_opened) > _KEPT:
+            _opened.popitem(last=False)
+    return contents

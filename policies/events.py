@@ -1,0 +1,46 @@
+"""What the policy room writes into evidence."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from controlplane.lib.events import Committed, event
+
+
+@event("policy.decided")
+@dataclass(frozen=True)
+class PolicyDecided:
+    """`input` and `decision`: both documents whole, committed to. Without a usable bundle `seq` is 0.
+
+    `reasons`: effect, code and rule of at most twenty; the words are in the decision.
+    """
+
+    decision_id: UUID
+    environment_id: UUID
+    call_id: UUID | None
+    action: str
+    tool: str
+    effect: str
+    reasons: list[dict[str, str]]
+    obligations: list[str]
+    revision: str
+    seq: int
+    bundle_sha256: str
+    duration_us: int
+    decision: Committed
+    input: Committed | None
+
+
+@event("policy.activated")
+@dataclass(frozen=True)
+class PolicyActivated:
+    """`packs`: what the bundle consists of, each with number and digest."""
+
+    activation_id: UUID
+    environment_id: UUID
+    seq: int
+    revision: str
+    bundle_sha256: str
+    packs: list[dict[str, Any]]
+    author_id: UUID
+    reason: str

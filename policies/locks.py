@@ -1,0 +1,36 @@
+"""What publishing locks, in this order: the packs by name, then the row that activation and dispatch meet at."""
+
+from uuid import UUID
+
+from django.db import connection
+
+from policies.models import PolicyPack, Standing
+from tenants import scope
+
+
+def pack_for_version(name: str) -> PolicyPack:
+    """The pack of that name; two authors at once would take the same number for different texts."""
+    _queue(f"policies/pack/{scope.current()}/{name}")
+    return PolicyPack.objects.get_or_create(name=name)[0]
+
+
+def standing_for_change(environment_id: UUID) -> Standing | None:
+    """Waits for every dispatch that relies on the row, and keeps new ones out until we commit.
+
+    The advisory lock comes first, for the one case without a row: two first activations at once.
+    """
+    _queue(f"policies/standing/{environment_id}")
+    return Standing.objects.select_for_update().filter(environment_id=environment_id).first()
+
+
+def standing_for_dispatch(environment_id: UUID) -> Standing | None:
+    """Any number of dispatches at once, no activation in between. Django has no FOR SHARE of its own."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id FROM policies_standing WHERE environment_id = %s FOR SHARE", [environment_id])
+    return Standing.objects.select_related("activation").filter(environment_id=environment_id).first()
+
+
+def _queue(subject: str) -> None:
+    """An advisory lock until the transaction ends, for what has no row to lock or may not be updated."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [subject])

@@ -1,0 +1,145 @@
+"""Packs, bundles, what is active where, and every decision. All but the standing row are written once."""
+
+from django.db import models
+
+from policies.types import Effect
+from tenants.models.base import TenantModel
+
+
+class PolicyPack(TenantModel):
+    """A named body of policy; its versions hold the text."""
+
+    name = models.SlugField(max_length=48)
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "name"], name="policy_pack_once"),
+            models.UniqueConstraint(fields=["tenant", "id"], name="policy_pack_within_tenant"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class PolicyVersion(TenantModel):
+    """One text of a pack, never changed. `digest` is that of source, data and tests together."""
+
+    pack = models.ForeignKey(PolicyPack, on_delete=models.PROTECT, related_name="versions")
+    number = models.PositiveIntegerField()
+    digest = models.CharField(max_length=64)
+    source = models.TextField(help_text="Rego, package interlock.packs.<name>")
+    data = models.JSONField(default=dict, help_text="Read by the pack as data.interlock.config.<name>")
+    tests = models.TextField(blank=True, help_text="Rego, package interlock.tests.<name>")
+    author_id = models.UUIDField()
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "pack", "number"], name="policy_version_number_once"),
+            models.UniqueConstraint(fields=["tenant", "pack", "digest"], name="policy_version_text_once"),
+            models.UniqueConstraint(fields=["tenant", "id"], name="policy_version_within_tenant"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.pack_id} v{self.number}"
+
+
+class Bundle(TenantModel):
+    """A signed OPA bundle, byte for byte. The same content under the same key is the same row."""
+
+    sha256 = models.CharField(max_length=64)
+    revision = models.CharField(max_length=64)
+    content = models.BinaryField()
+    packs = models.JSONField(help_text="What is in it: [{pack, number, digest}]")
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "sha256"], name="policy_bundle_once"),
+            models.UniqueConstraint(fields=["tenant", "id"], name="policy_bundle_within_tenant"),
+        ]
+
+    def __str__(self) -> str:
+        return self.revision
+
+
+class Activation(TenantModel):
+    """A bundle became the policy of an environment. A rollback is an activation too: old content, new number."""
+
+    environment = models.ForeignKey("tenants.Environment", on_delete=models.PROTECT, related_name="+")
+    bundle = models.ForeignKey(Bundle, on_delete=models.PROTECT, related_name="activations")
+    seq = models.PositiveBigIntegerField()
+    author_id = models.UUIDField(help_text="Who wrote what is in it")
+    activated_by_id = models.UUIDField()
+    activated_at = models.DateTimeField()
+    reason = models.CharField(max_length=200, blank=True)
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "environment", "seq"], name="policy_activation_seq_once"),
+            models.UniqueConstraint(fields=["tenant", "id"], name="policy_activation_within_tenant"),
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.seq}"
+
+
+class Standing(TenantModel):
+    """What is active in an environment now, and until when that is believed.
+
+    The row that dispatch share-locks and activation locks: after an activation commits, no dispatch commits under
+    the policy before it. `seq` never goes down (a trigger says so as well).
+    """
+
+    environment = models.ForeignKey("tenants.Environment", on_delete=models.PROTECT, related_name="+")
+    activation = models.ForeignKey(Activation, on_delete=models.PROTECT, related_name="+")
+    seq = models.PositiveBigIntegerField()
+    statement = models.TextField(help_text="The signed freshness statement")
+    issued_at = models.DateTimeField()
+    not_after = models.DateTimeField()
+    refresh_at = models.DateTimeField(db_index=True)
+    ttl_s = models.PositiveIntegerField(default=600)
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "environment"], name="policy_standing_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.seq} until {self.not_after:%H:%M:%S}"
+
+
+class DecisionRecord(TenantModel):
+    """One decision. The input is a payload by `input_digest` while it is kept; evidence commits to it for ever.
+
+    `evidence_id` is the event that tells of the decision; ids of runs and calls are plain, nothing cascades here.
+    """
+
+    workspace_id = models.UUIDField()
+    environment_id = models.UUIDField()
+    run_id = models.UUIDField(null=True, blank=True)
+    call_id = models.UUIDField(null=True, blank=True)
+    actor_id = models.UUIDField()
+    action = models.CharField(max_length=32, blank=True)
+    tool = models.CharField(max_length=200, blank=True)
+    workflow = models.CharField(max_length=200, blank=True)
+    effect = models.CharField(max_length=16, choices=[(effect.value, effect.value) for effect in Effect])
+    code = models.CharField(max_length=80, blank=True, help_text="Code of the first reason")
+    reasons = models.JSONField(default=list)
+    obligations = models.JSONField(default=list)
+    route = models.JSONField(default=list)
+    retry_after_s = models.PositiveIntegerField(default=0)
+    revision = models.CharField(max_length=64, blank=True)
+    seq = models.PositiveBigIntegerField(default=0)
+    bundle_sha256 = models.CharField(max_length=64, blank=True)
+    input_digest = models.CharField(max_length=64, blank=True)
+    evidence_id = models.UUIDField()
+    duration_us = models.PositiveBigIntegerField()
+    decided_at = models.DateTimeField()
+
+    class Meta(TenantModel.Meta):
+        indexes = [
+            models.Index(fields=["tenant", "run_id", "id"], name="policy_decision_of_run"),
+            models.Index(fields=["tenant", "workspace_id", "-id"], name="policy_decision_recent"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.effect} {self.tool or self.workflow}"

@@ -1,0 +1,48 @@
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from policies import packs, publishing, services
+from tenants import scope
+from tests.policy_questions import question
+
+CHANNELS = ["C0TEAM0001"]
+
+
+@pytest.fixture
+def inside(world: SimpleNamespace) -> Iterator[SimpleNamespace]:
+    """Tenant A, in its scope."""
+    with scope.enter(world.a.tenant.id):
+        yield world.a
+
+
+@pytest.fixture
+def published(inside: SimpleNamespace, actor_of: Callable[..., Any]) -> SimpleNamespace:
+    """Tenant A with the triage policy active in prod; the checks of publishing are tested elsewhere."""
+    inside.actor = actor_of(inside.alice, inside.tenant)
+    inside.activation = publishing.activate_packs.__wrapped__(
+        environment_id=inside.environment.id,
+        packs={"triage": packs.triage(channels=CHANNELS)},
+        actor=inside.actor,
+        reason="",
+        ttl_s=None,
+    )
+    return inside
+
+
+@pytest.fixture
+def ask(inside: SimpleNamespace, actor_of: Callable[..., Any]) -> Callable[..., Any]:
+    """Decide about a question in tenant A."""
+
+    def decide(document: dict[str, Any] | None = None, **ids: Any) -> Any:
+        return services.decide(
+            document=question(inside) if document is None else document,
+            workspace_id=inside.workspace.id,
+            environment_id=inside.environment.id,
+            actor=actor_of(inside.dana, inside.tenant),
+            **ids,
+        )
+
+    return decide
