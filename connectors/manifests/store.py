@@ -7,7 +7,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -16,10 +16,12 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from connectors.errors import ManifestInvalid
-from connectors.manifests import dsse
 from connectors.manifests.document import PAYLOAD_TYPE, Manifest, builtin_documents, parse
 from connectors.types import JsonObject
-from controlplane.lib.canonical import canonical
+from controlplane.lib.canonical import canonical, sha256_hex
+from evidence.verify import dsse
+from evidence.verify.malformed import Malformed
+from evidence.verify.signing import LocalSigner, kid_of
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
@@ -40,8 +42,7 @@ class ManifestStore:
         path = self._path(manifest.name, manifest.version)
         if path.exists():
             return self.load(manifest.name, manifest.version, digest=manifest.digest)
-        envelope = dsse.seal(canonical(document), PAYLOAD_TYPE, self._signing_key())
-        _write(path, json.dumps(envelope, indent=1).encode())
+        _write(path, dsse.seal(PAYLOAD_TYPE, canonical(document), LocalSigner(self._signing_key())))
         return manifest
 
     def load(self, name: str, version: str, *, digest: str = "") -> Manifest:
@@ -68,18 +69,21 @@ class ManifestStore:
 
     def _read(self, path: Path) -> Manifest:
         try:
-            envelope = json.loads(path.read_bytes())
+            envelope = dsse.parse(path.read_bytes(), PAYLOAD_TYPE)
         except FileNotFoundError as error:
             raise ManifestInvalid(f"{path.stem} is not installed") from error
-        except ValueError as error:
-            raise ManifestInvalid(f"{path.stem} is not JSON") from error
-        return parse(json.loads(dsse.open_envelope(envelope, PAYLOAD_TYPE, self._trusted())))
+        except Malformed as error:
+            raise ManifestInvalid(f"{path.stem} is not a signed manifest: {error}") from error
+        if not any(self._signed(envelope, public) for public in self._trusted()):
+            raise ManifestInvalid(f"no trusted key signed {path.stem}")
+        return parse(json.loads(envelope.payload))
 
-    def _trusted(self) -> dict[str, Ed25519PublicKey]:
-        keys = [
-            Ed25519PublicKey.from_public_bytes(path.read_bytes()) for path in (self.directory / "trusted").glob("*.pub")
-        ]
-        return {dsse.key_id(key): key for key in keys}
+    def _signed(self, envelope: dsse.Envelope, public: bytes) -> bool:
+        signature = envelope.signature_of(kid_of(public))
+        return signature is not None and envelope.holds(public, signature)
+
+    def _trusted(self) -> list[bytes]:
+        return [path.read_bytes() for path in sorted((self.directory / "trusted").glob("*.pub"))]
 
     def _signing_key(self) -> Ed25519PrivateKey:
         path = self.directory / "key.pem"
@@ -88,8 +92,8 @@ class ManifestStore:
         key = load_pem_private_key(path.read_bytes(), None)
         if not isinstance(key, Ed25519PrivateKey):
             raise ManifestInvalid(f"{path.name} is not an Ed25519 key")
-        public = key.public_key()
-        _write_once(self.directory / "trusted" / f"{dsse.key_id(public)[:16]}.pub", public.public_bytes_raw())
+        public = key.public_key().public_bytes_raw()
+        _write_once(self.directory / "trusted" / f"{sha256_hex(public)[:16]}.pub", public)
         return key
 
 
