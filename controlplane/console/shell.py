@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.urls import reverse
 
+from approvals import access as approvals
 from controlplane.lib import clock
 from tenants import access, halts, permissions
 from tenants.access import Organisation
@@ -14,8 +15,6 @@ from tenants.admin_base import ADMINISTRATION
 from tenants.errors import HaltsUnreadable
 from tenants.models import Halt, Tenant
 from tenants.roles import Perm
-
-COUNT_CAP = 100
 
 # URL name, key after `g`, label; in groups
 NAVIGATION = (
@@ -58,7 +57,7 @@ class Shell:
 
 
 def around(actor: Actor, tenant: Tenant) -> Shell:
-    waiting = 0
+    waiting = approvals.waiting(actor)
     return Shell(
         person=actor.label,
         organisations=access.organisations(actor.id),
@@ -83,7 +82,7 @@ def _navigation(slug: str, counts: dict[str, int]) -> tuple[tuple[Item, ...], ..
         tuple(
             Item(name, key, label, reverse(f"console:{name}", args=[slug]), counts.get(name, 0))
             for name, key, label in group
-            if name in {"now", "halts"}
+            if name in {"now", "halts", "approvals", "costs"}
         )
         for group in NAVIGATION
     )

@@ -3,12 +3,15 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
-from controlplane.console import halts, now, sessions, themes
+from controlplane.console import approvals, costs, halts, now, sessions, themes
 
 app_name = "console"
 
 of_tenant = [
     path("", now.Now.as_view(), name="now"),
+    path("approvals/", approvals.Approvals.as_view(), name="approvals"),
+    path("approvals/<uuid:id>/", approvals.Approval.as_view(), name="approval"),
+    path("costs/", costs.Costs.as_view(), name="costs"),
     path("halts/", halts.Halts.as_view(), name="halts"),
     path("halts/check/", halts.HaltCheck.as_view(), name="halt-check"),
     path("halts/<uuid:id>/request-release/", halts.HaltRequestRelease.as_view(), name="halt-request"),

@@ -2,18 +2,7 @@
 
 from types import SimpleNamespace
 
-import pytest
 from django.test import Client
-
-
-@pytest.fixture
-def signed_in(committed_db: str, world: SimpleNamespace):
-    def sign_in(user: object) -> Client:
-        client = Client()
-        client.force_login(user)
-        return client
-
-    return sign_in
 
 
 def test_the_admin_keeps_the_tenant_in_its_addresses(signed_in, world: SimpleNamespace) -> None:

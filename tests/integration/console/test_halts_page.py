@@ -2,20 +2,7 @@
 
 from types import SimpleNamespace
 
-import pytest
-from django.test import Client
-
 STOP = {"kind": "tenant", "value": "", "mode": "freeze", "reason": "wrong writes"}
-
-
-@pytest.fixture
-def signed_in(committed_db: str, world: SimpleNamespace):
-    def sign_in(user: object) -> Client:
-        client = Client()
-        client.force_login(user)
-        return client
-
-    return sign_in
 
 
 def test_the_first_step_stops_nothing(signed_in, world: SimpleNamespace) -> None:

@@ -1,0 +1,88 @@
+"""The queue of questions, and the page on which one is answered."""
+
+import json
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.core import signing
+from django.http import HttpRequest, HttpResponseBase
+
+from approvals import access, services
+from approvals.types import Channel, Outcome, State, Verdict
+from controlplane.console import diffs
+from controlplane.console.pages import PAGE, Page, older
+from controlplane.lib import clock
+from controlplane.lib.errors import Invalid
+
+TABS = (("mine", "Waiting for you"), ("all", "All waiting"), ("decided", "Decided"))
+SEEN = "console.approval.seen"
+OUTCOMES = {
+    State.APPROVED: "Approved.",
+    State.REJECTED: "Rejected: nothing will be written.",
+    State.PENDING: "Your vote counts; it waits for another person.",
+}
+
+
+class Approvals(Page):
+    template_name = "console/approvals.html"
+    here = "approvals"
+    filters = {"show": frozenset(name for name, _ in TABS)}
+
+    def context(self) -> dict[str, Any]:
+        show = self.query.first("show") or "mine"
+        items = access.queue(self.actor, show, after=self.cursor, limit=PAGE)
+        last = items[-1].request.id if len(items) == PAGE else None
+        return {"tabs": TABS, "show": show, "items": items, "older": older(self.query, last)}
+
+
+class Approval(Page):
+    template_name = "console/approval.html"
+    here = "approvals"
+
+    def context(self) -> dict[str, Any]:
+        item = access.access_request(self.actor, self.row_id)
+        display = item.display or {}
+        undo = display.get("undo", {})
+        return {
+            "item": item,
+            "display": display,
+            "changes": diffs.changes(display.get("changes", [])),
+            "recipe": json.dumps(undo.get("recipe"), indent=2, ensure_ascii=False) if undo.get("recipe") else "",
+            "seen": signing.dumps([str(self.row_id), clock.now().isoformat()], salt=SEEN),
+        }
+
+    def act(self, request: HttpRequest) -> HttpResponseBase:
+        outcome = services.cast_vote(
+            request_id=self.row_id,
+            actor=self.actor,
+            verdict=verdict_of(request.POST.get("verdict", "")),
+            reason=request.POST.get("reason", ""),
+            channel=Channel.CONSOLE,
+            seen_digest=request.POST.get("seen_digest", ""),
+            seen_at=seen_at(request.POST.get("seen", ""), self.row_id),
+        )
+        messages.success(request, told(outcome))
+        return self.to("approvals")
+
+
+def verdict_of(given: str) -> Verdict:
+    try:
+        return Verdict(given)
+    except ValueError:
+        raise Invalid("say approve or reject", field="verdict") from None
+
+
+def seen_at(token: str, request_id: UUID) -> datetime | None:
+    """When the page that this vote came from was shown to the voter; None when it does not say so itself."""
+    try:
+        shown_id, at = signing.loads(token, salt=SEEN)
+    except signing.BadSignature:
+        return None
+    return datetime.fromisoformat(at) if shown_id == str(request_id) else None
+
+
+def told(outcome: Outcome) -> str:
+    words = OUTCOMES.get(outcome.state, f"It is {outcome.state.lower()}.")
+    return f"{words} {outcome.approvals} of {outcome.quorum} votes."
