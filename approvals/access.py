@@ -31,6 +31,10 @@ class Item:
     deadline: datetime
     approvals: int
 
+    @property
+    def id(self) -> UUID:
+        return self.request.pk
+
 
 @dataclass(frozen=True)
 class Detail(Item):
@@ -46,7 +50,7 @@ def queue(actor: Actor, box: str = "mine", *, after: UUID | None = None, limit: 
     `after` is the id of the last request of the page before. `mine` holds what this person can decide now.
     """
     held_by = _held(actor)
-    rows = _BOXES[box](_visible(held_by), actor, held_by)
+    rows = BOXES[box](_visible(held_by), actor, held_by)
     if after is not None:
         rows = rows.filter(id__lt=after) if box == "decided" else rows.filter(id__gt=after)
     return _items(actor, held_by, rows.order_by("-id" if box == "decided" else "id")[:limit])
@@ -105,7 +109,7 @@ def _decided(rows: QuerySet[ApprovalRequest], _: Actor, __: _Held) -> QuerySet[A
     return rows.exclude(state=State.PENDING)
 
 
-_BOXES = {"mine": _mine, "all": _all, "decided": _decided}
+BOXES = {"mine": _mine, "all": _all, "decided": _decided}
 
 
 def _items(actor: Actor, held_by: _Held, rows: QuerySet[ApprovalRequest]) -> list[Item]:

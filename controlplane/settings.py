@@ -190,6 +190,14 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/v1",
+    "ENUM_NAME_OVERRIDES": {
+        "HaltKindEnum": "controlplane.api.halts.KINDS",
+        "BudgetKindEnum": "controlplane.api.costs.KINDS",
+    },
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "controlplane.api.openapi.complete",
+    ],
 }
 
 # --- logs ------------------------------------------------------------------------------------------------------

@@ -13,9 +13,11 @@ from tenants import halts
 from tenants.http import ApiView
 from tenants.models import Halt as HaltRow
 
+KINDS = [kind.value for kind in halts.Kind]
+
 
 class EngageBody(serializers.Serializer[Any]):
-    kind = serializers.ChoiceField(choices=[k.value for k in halts.Kind])
+    kind = serializers.ChoiceField(choices=KINDS)
     value = serializers.CharField(max_length=160, allow_blank=True, default="")
     mode = serializers.ChoiceField(choices=HaltRow.Mode.choices)
     reason = serializers.CharField(max_length=500)

@@ -7,16 +7,29 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
+from drf_spectacular.utils import OpenApiParameter, inline_serializer
+from rest_framework import serializers
 from rest_framework.request import Request
 
 from controlplane.lib.errors import Invalid
 
 LARGEST = 200
 USUAL = 50
+PARAMETERS = [
+    OpenApiParameter("limit", int, description=f"Rows per page, up to {LARGEST}; {USUAL} when left out"),
+    OpenApiParameter("cursor", str, description="`next_cursor` of the page before"),
+]
+
+
+def page_of(item: type[serializers.Serializer[Any]]) -> serializers.Serializer[Any]:
+    """The envelope of a page of `item`, for the schema."""
+    fields = {"results": item(many=True), "next_cursor": serializers.CharField(allow_null=True)}
+    return inline_serializer(f"{item.__name__}Page", fields)
 
 
 class HasId(Protocol):
-    id: Any
+    @property
+    def id(self) -> Any: ...
 
 
 R = TypeVar("R", bound=HasId)

@@ -3,13 +3,20 @@
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView
 
-from controlplane.api import halts, identity
+from controlplane.api import approvals, costs, halts, identity, openapi  # noqa: F401 - openapi registers itself
 
 urlpatterns = [
     path("openapi.json", SpectacularAPIView.as_view(authentication_classes=[], permission_classes=[]), name="openapi"),
     path("me", identity.Me.as_view(), name="me"),
     path("tokens", identity.Tokens.as_view(), name="tokens"),
     path("tokens/<uuid:token_id>/revoke", identity.TokenRevoke.as_view(), name="token-revoke"),
+    path("approvals", approvals.Approvals.as_view(), name="approvals"),
+    path("approvals/<uuid:request_id>", approvals.ApprovalOne.as_view(), name="approval"),
+    path("approvals/<uuid:request_id>/votes", approvals.ApprovalVotes.as_view(), name="approval-votes"),
+    path("costs", costs.CostOverview.as_view(), name="costs"),
+    path("costs/tickets", costs.CostTickets.as_view(), name="cost-tickets"),
+    path("budgets", costs.Budgets.as_view(), name="budgets"),
+    path("prices", costs.Prices.as_view(), name="prices"),
     path("halts", halts.Halts.as_view(), name="halts"),
     path("halts/<uuid:halt_id>/request-release", halts.ReleaseRequest.as_view(), name="halt-request-release"),
     path("halts/<uuid:halt_id>/release", halts.Release.as_view(), name="halt-release"),

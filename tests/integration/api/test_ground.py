@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,26 +9,10 @@ import pytest
 from django.db import transaction
 from django.test import Client
 
-from tenants import scope, services
+from tenants import scope
 from tenants.models import ApiToken, Halt
-from tenants.roles import Perm
 
 ENGAGE = {"kind": "tenant", "mode": "freeze", "reason": "odd writes"}
-
-
-@pytest.fixture
-def token(world: SimpleNamespace, actor_of: Callable) -> Callable[..., dict[str, str]]:
-    """Headers of a bearer token of a user of A with every scope."""
-
-    def make(user: Any, side: Any = world.a, scopes: tuple[str, ...] = tuple(p.value for p in Perm)) -> dict[str, str]:
-        actor = actor_of(user, side.tenant)
-        with scope.enter(side.tenant.id):
-            made = services.issue_token(
-                user_id=user.id, name="t", scopes=list(scopes), lives=timedelta(days=1), actor=actor
-            )
-        return {"Authorization": f"Bearer {made.secret}"}
-
-    return make
 
 
 def _post(client: Client, path: str, body: Any, headers: dict[str, str]) -> Any:

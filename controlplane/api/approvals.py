@@ -1,0 +1,118 @@
+"""Requests for approval: the queue, one request with what is shown, and the vote."""
+
+from typing import Any
+from uuid import UUID
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from approvals import access, services
+from approvals.types import Channel, Outcome, State, Tier, Verdict
+from controlplane.api import idempotency, paging
+from controlplane.lib.errors import Invalid
+from tenants.http import ApiView
+
+WHICH = OpenApiParameter("which", str, enum=["mine", "all", "decided"], description="Which queue; `mine` when left out")
+
+
+class Approval(serializers.Serializer[Any]):
+    """`expires_at` moves while a halt stands; `why_not` says in a sentence why you may not vote."""
+
+    id = serializers.UUIDField(source="request.id")
+    title = serializers.CharField(source="request.title")
+    state = serializers.ChoiceField(choices=[s.value for s in State], source="request.state")
+    tier = serializers.ChoiceField(choices=[t.value for t in Tier], source="request.tier")
+    tool = serializers.CharField(source="request.tool")
+    risk = serializers.CharField(source="request.risk")
+    ticket = serializers.CharField(source="request.ticket")
+    run_id = serializers.UUIDField(source="request.run_id")
+    call_id = serializers.UUIDField(source="request.call_id")
+    workspace_id = serializers.UUIDField(source="request.workspace_id")
+    action_digest = serializers.CharField(source="request.action_digest")
+    display_digest = serializers.CharField(source="request.display_digest")
+    policy_revision = serializers.CharField(source="request.policy_revision")
+    opened_at = serializers.DateTimeField(source="request.opened_at")
+    decided_at = serializers.DateTimeField(source="request.decided_at", allow_null=True)
+    expires_at = serializers.DateTimeField(source="deadline")
+    approvals = serializers.IntegerField()
+    quorum = serializers.IntegerField(source="request.quorum")
+    may_vote = serializers.BooleanField()
+    why_not = serializers.CharField()
+
+
+class VoteShown(serializers.Serializer[Any]):
+    voter = serializers.CharField(source="voter_label")
+    verdict = serializers.CharField()
+    reason = serializers.CharField()
+    channel = serializers.CharField()
+    cast_at = serializers.DateTimeField()
+
+
+class ApprovalDetail(Approval):
+    """`display` is exactly what a vote binds to; null once the content has expired."""
+
+    display = serializers.JSONField(allow_null=True)
+    votes = VoteShown(many=True)
+
+
+class VoteBody(serializers.Serializer[Any]):
+    """`seen_digest`: the display digest of what the voter saw. `seen_at`: since when they had it before them."""
+
+    verdict = serializers.ChoiceField(choices=[v.value for v in Verdict])
+    reason = serializers.CharField(max_length=1000, allow_blank=True, default="")
+    seen_digest = serializers.CharField(max_length=64)
+    seen_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
+
+
+class VoteOutcome(serializers.Serializer[Any]):
+    id = serializers.UUIDField(source="request_id")
+    run_id = serializers.UUIDField()
+    call_id = serializers.UUIDField()
+    state = serializers.CharField()
+    approvals = serializers.IntegerField()
+    quorum = serializers.IntegerField()
+
+
+def outcome_of(outcome: Outcome) -> dict[str, Any]:
+    return dict(VoteOutcome(outcome).data)
+
+
+class Approvals(ApiView):
+    @extend_schema(
+        operation_id="approvals_list", parameters=[WHICH, *paging.PARAMETERS], responses=paging.page_of(Approval)
+    )
+    def get(self, request: Request) -> Response:
+        """Open requests oldest first, decided ones newest first."""
+        which, page = request.query_params.get("which", "mine"), paging.asked(request)
+        if which not in access.BOXES:
+            raise Invalid(f"which is one of {', '.join(access.BOXES)}", field="which")
+        rows = access.queue(self.actor, which, after=page.before, limit=page.limit + 1)
+        return Response(paging.envelope(rows, page, lambda item: Approval(item).data))
+
+
+class ApprovalOne(ApiView):
+    @extend_schema(operation_id="approvals_show", responses=ApprovalDetail)
+    def get(self, request: Request, request_id: UUID) -> Response:
+        return Response(ApprovalDetail(access.access_request(self.actor, request_id)).data)
+
+
+class ApprovalVotes(ApiView):
+    @extend_schema(operation_id="approvals_vote", request=VoteBody, responses=VoteOutcome)
+    def post(self, request: Request, request_id: UUID) -> Response:
+        body = VoteBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        ballot = body.validated_data
+        return idempotency.once(
+            request,
+            actor=self.actor,
+            verb=services.cast_vote,
+            render=outcome_of,
+            request_id=request_id,
+            verdict=Verdict(ballot["verdict"]),
+            reason=ballot["reason"],
+            channel=Channel.API,
+            seen_digest=ballot["seen_digest"],
+            seen_at=ballot["seen_at"],
+        )
