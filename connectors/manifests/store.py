@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from connectors.errors import ManifestInvalid
-from connectors.manifests.document import PAYLOAD_TYPE, Manifest, builtin_documents, parse
+from connectors.manifests.document import PAYLOAD_TYPE, Manifest, builtin_documents, parse, read
 from connectors.types import JsonObject
 from controlplane.lib.canonical import canonical, sha256_hex
 from evidence.verify import dsse
@@ -76,7 +76,7 @@ class ManifestStore:
             raise ManifestInvalid(f"{path.stem} is not a signed manifest: {error}") from error
         if not any(self._signed(envelope, public) for public in self._trusted()):
             raise ManifestInvalid(f"no trusted key signed {path.stem}")
-        return parse(json.loads(envelope.payload))
+        return read(json.loads(envelope.payload))
 
     def _signed(self, envelope: dsse.Envelope, public: bytes) -> bool:
         signature = envelope.signature_of(kid_of(public))
