@@ -6,13 +6,13 @@ from typing import Any
 from uuid import UUID
 
 from controlplane.lib.errors import NotFound
-from evidence import presenters
+from evidence import presenters, trust
 from evidence.models import Checkpoint, Event, Leaf, LogHead, RunHead
 from evidence.verify import envelope
 from tenants import access as tenants
 from tenants.actors import Actor
 from tenants.models import User
-from tenants.permissions import Perm, holds, holds_anywhere
+from tenants.permissions import Perm, holds, holds_anywhere, require
 
 
 def run_head(actor: Actor, run_id: UUID, perm: Perm = Perm.VIEW) -> RunHead:
@@ -28,11 +28,7 @@ def run_events(actor: Actor, run_id: UUID, after: int = 0, limit: int = 200) -> 
 
     `data` is what the event contains (commitments as `{c, len, mt}`), `leaf` its index in the log or None.
     """
-    head = RunHead.objects.filter(pk=run_id).first()
-    if head is None:
-        return []
-    if not _may_see(actor, head.log_id, Perm.VIEW):
-        raise NotFound
+    run_head(actor, run_id)
     rows = list(Event.objects.filter(run_id=run_id, run_seq__gt=after).order_by("run_seq")[:limit])
     parsed = [envelope.parse_event(bytes(row.body)) for row in rows]
     leaves = dict(Leaf.objects.filter(pk__in=[row.pk for row in rows]).values_list("pk", "index"))
@@ -93,3 +89,9 @@ def _labels(actors: Iterable[dict[str, Any]]) -> dict[str, str]:
     """Names live outside the record; parts of the system are called by what they are."""
     people = User.objects.filter(pk__in={actor["id"] for actor in actors})
     return {str(user.pk): user.label for user in people}
+
+
+def trust_file(actor: Actor) -> dict[str, Any]:
+    """The trust file of the actor's tenant: public keys only, for everybody who may look."""
+    require(actor, Perm.VIEW)
+    return dict(trust.export(actor.tenant_id))

@@ -4,7 +4,7 @@ Reads run in one transaction. Writes run without one, because each verb is its o
 """
 
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib.auth.views import redirect_to_login
 from django.db import transaction
@@ -51,7 +51,12 @@ class ConsoleView(View):
 
 
 class ApiView(APIView):
-    """An API view inside the scope of the actor's tenant."""
+    """An API view inside the scope of the actor's tenant.
+
+    `reads_in_transaction` is switched off by a view whose GET calls a verb (an export goes on record).
+    """
+
+    reads_in_transaction: ClassVar[bool] = True
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         with ExitStack() as self._stack:
@@ -64,7 +69,7 @@ class ApiView(APIView):
             raise NotAuthenticated
         self._stack.enter_context(bind(tenant_id=request.auth.tenant_id, actor_id=request.auth.id))
         self._stack.enter_context(scope.enter(request.auth.tenant_id))
-        if request.method in SAFE_METHODS:
+        if request.method in SAFE_METHODS and self.reads_in_transaction:
             self._stack.enter_context(transaction.atomic())
 
     @property

@@ -3,7 +3,14 @@
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView
 
-from controlplane.api import approvals, costs, halts, identity, openapi  # noqa: F401 - openapi registers itself
+from controlplane.api import (
+    approvals,
+    costs,
+    evidence,
+    halts,
+    identity,
+    openapi,  # noqa: F401 - registers itself
+)
 
 urlpatterns = [
     path("openapi.json", SpectacularAPIView.as_view(authentication_classes=[], permission_classes=[]), name="openapi"),
@@ -20,4 +27,8 @@ urlpatterns = [
     path("halts", halts.Halts.as_view(), name="halts"),
     path("halts/<uuid:halt_id>/request-release", halts.ReleaseRequest.as_view(), name="halt-request-release"),
     path("halts/<uuid:halt_id>/release", halts.Release.as_view(), name="halt-release"),
+    path("runs/<uuid:run_id>/events", evidence.RunEvents.as_view(), name="run-events"),
+    path("runs/<uuid:run_id>/evidence", evidence.RunBundle.as_view(), name="run-evidence"),
+    path("logs", evidence.Logs.as_view(), name="logs"),
+    path("trust", evidence.TrustFile.as_view(), name="trust"),
 ]
