@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import Q
 
 from approvals import halted, locks, ports, records, rights
 from approvals.errors import (
@@ -146,9 +147,13 @@ def consume(*, request_id: UUID, call_id: UUID, action_digest: str, actor: Actor
     _record(records.consumed(request, _approvers(request_id)), request, actor)
 
 
-def approvals_for(request_id: UUID) -> list[dict[str, Any]]:
-    """What the policy is told of an approval that can be used; [] for one that cannot."""
-    request = ApprovalRequest.objects.filter(pk=request_id, state=State.APPROVED).first()
+def approvals_for(request_id: UUID, *, used_by: UUID | None = None) -> list[dict[str, Any]]:
+    """What the policy is told of an approval that can be used; [] for one that cannot.
+
+    `used_by`: the call that consumed it and is decided again for another attempt of the same action.
+    """
+    usable = Q(state=State.APPROVED) | Q(state=State.CONSUMED, call_id=used_by)
+    request = ApprovalRequest.objects.filter(usable, pk=request_id).first()
     if request is None or request.decided_at is None:
         return []
     return [

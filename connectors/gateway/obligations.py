@@ -92,8 +92,6 @@ _TABLE: Mapping[str, Callable[[JsonObject, Mapping[str, Any]], None]] = MappingP
         "cap": _cap,
         "set": _set,
         "approval": _elsewhere,
-        "step_up": _elsewhere,
         "seal_before_send": _elsewhere,
-        "log": _elsewhere,
     }
 )

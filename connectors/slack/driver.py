@@ -1,8 +1,9 @@
-"""The Slack driver: read, post and replace messages."""
+"""The Slack driver: read, post and replace messages; answer whoever clicked."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from connectors.slack.answers import OpenView, PostEphemeral
 from connectors.slack.messages import GetMessage, PostMessage, UpdateMessage
 from connectors.types import ReadVerbs, WriteVerbs
 
@@ -15,5 +16,7 @@ class SlackDriver:
             "slack.message.get": GetMessage(),
             "slack.message.post": PostMessage(),
             "slack.message.update": UpdateMessage(),
+            "slack.message.ephemeral": PostEphemeral(),
+            "slack.view.open": OpenView(),
         }
     )

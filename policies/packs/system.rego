@@ -1,8 +1,9 @@
 # METADATA
 # title: System pack
 # description: |
-#   In every bundle. Grants what Interlock itself must do to ask people: post and update approval cards. Only in the
-#   lane `system`, which no workflow can enter, only by a part of the system, and only what a card consists of.
+#   In every bundle. Grants what Interlock itself must do to ask people: post and update approval cards, and answer
+#   the person who clicked one. Only in the lane `system`, which no workflow can enter, only by a part of the
+#   system, and only what a card or an answer consists of.
 package interlock.packs.system
 
 card_tools := {"slack.message.post", "slack.message.update"}
@@ -21,6 +22,17 @@ grants contains {"rule": "interlock.packs.system.read_card"} if {
 	by_the_system
 	input.resource.tool == "slack.message.get"
 	input.resource.kind == "read"
+}
+
+# Whoever clicked a card is answered: why a click was refused, and the question for the reason of a rejection.
+answer_args := {
+	"slack.message.ephemeral": {"channel", "user", "text"},
+	"slack.view.open": {"trigger_id", "view"},
+}
+
+grants contains {"rule": "interlock.packs.system.answer"} if {
+	by_the_system
+	object.keys(input.resource.args) == answer_args[input.resource.tool]
 }
 
 by_the_system if {

@@ -49,11 +49,13 @@ def test_what_the_gateway_cannot_carry_out_is_refused(obligation: dict[str, Any]
 
 
 def test_terms_of_the_approval_are_read_from_the_obligation() -> None:
-    terms = obligations.approval_terms([{"type": "log"}, {"type": "approval", "tier": "high", "expires_s": 60}])
+    terms = obligations.approval_terms(
+        [{"type": "seal_before_send"}, {"type": "approval", "tier": "high", "expires_s": 60}]
+    )
     assert (terms["tier"], terms["expires_s"]) == ("high", 60)
     assert not obligations.approval_terms([])
 
 
 def test_seal_is_wanted_only_when_policy_says_so() -> None:
     assert obligations.wants_seal([{"type": "seal_before_send"}])
-    assert not obligations.wants_seal([{"type": "log"}])
+    assert not obligations.wants_seal([{"type": "approval"}])

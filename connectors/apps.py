@@ -1,0 +1,12 @@
+from django.apps import AppConfig
+
+
+class ConnectorsConfig(AppConfig):
+    name = "connectors"
+    verbose_name = "Connectors"
+
+    def ready(self) -> None:
+        from connectors import checks, events, services  # noqa: F401 - registers checks and event types
+        from tenants import ports
+
+        ports.in_flight.bind(services.in_flight)

@@ -1,0 +1,117 @@
+"""Approval cards: shown and kept current by governed calls of the lane "system", granted by the system pack."""
+
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+
+from approvals.models import ApprovalRequest
+from connectors import gateway, wakeups
+from connectors.calls import CallSpec, CallState, CallStatus, Lane
+from connectors.gateway import proposal, tools
+from connectors.models import ApprovalCard, ConnectorInstance, ToolCall
+from connectors.slack import blocks
+from tenants import payloads, scope
+from tenants.actors import Actor
+from tenants.models import Tenant
+
+PART = "approval-cards"
+
+
+def show(*, request_id: UUID) -> list[CallStatus]:
+    """Make every card of the request say what is true now. May run any number of times."""
+    actor = Actor.system(scope.current(), PART)
+    with transaction.atomic():
+        instances = wakeups.card_instances()
+    return [_show_in(instance, request_id, actor) for instance in instances]
+
+
+def button_value(request: ApprovalRequest) -> str:
+    """What a button carries: the request and what was shown. Decided on our side, never by these bytes alone."""
+    return f"{request.pk}.{request.display_digest}"
+
+
+def console_url(request_id: UUID) -> str:
+    slug = Tenant.objects.get(pk=scope.current()).slug
+    return f"{settings.INTERLOCK_BASE_URL}/o/{slug}/approvals/{request_id}/"
+
+
+def _show_in(instance: ConnectorInstance, request_id: UUID, actor: Actor) -> CallStatus:
+    card = _card(instance, request_id, actor)
+    posted = gateway.advance(call_id=card.post_call_id, actor=actor)
+    if posted.state is not CallState.SUCCEEDED or posted.output is None:
+        return posted
+    update = _update(card, posted.output, actor)
+    if update is None:
+        return posted
+    done = gateway.advance(call_id=update.pk, actor=actor)
+    if done.state is CallState.SUCCEEDED:
+        _note(card, update.step_id)
+    return done
+
+
+@transaction.atomic(durable=True)
+def _card(instance: ConnectorInstance, request_id: UUID, actor: Actor) -> ApprovalCard:
+    """The card and the call that posts it, made once per request and instance."""
+    known = ApprovalCard.objects.filter(request_id=request_id, instance=instance).first()
+    if known is not None:
+        return known
+    request = ApprovalRequest.objects.get(pk=request_id)
+    channel = str(instance.config["approvals_channel"])
+    args = {"channel": channel, **_content(request)}
+    call = proposal.write_down(spec=_spec(request, instance, "slack.message.post", args), actor=actor)
+    draft = ApprovalCard(
+        request_id=request_id, instance=instance, channel=channel, post_call=call, shown_state=request.state
+    )
+    ApprovalCard.objects.bulk_create([draft], ignore_conflicts=True)
+    return ApprovalCard.objects.get(request_id=request_id, instance=instance)
+
+
+@transaction.atomic(durable=True)
+def _update(card: ApprovalCard, message: dict[str, Any], actor: Actor) -> ToolCall | None:
+    """The call that replaces the message; None while it shows the state that the request has."""
+    if not card.message_ts:
+        ApprovalCard.objects.filter(pk=card.pk).update(message_ts=message["ts"])
+    request = ApprovalRequest.objects.get(pk=card.request_id)
+    card.refresh_from_db()
+    if request.state == card.shown_state:
+        return None
+    args = {"channel": card.channel, "ts": message["ts"], **_content(request)}
+    return proposal.write_down(spec=_spec(request, card.instance, "slack.message.update", args), actor=actor)
+
+
+@transaction.atomic(durable=True)
+def _note(card: ApprovalCard, state: str) -> None:
+    ApprovalCard.objects.filter(pk=card.pk).update(shown_state=state)
+
+
+def _spec(request: ApprovalRequest, instance: ConnectorInstance, tool: str, args: dict[str, Any]) -> CallSpec:
+    """`step_id` names the state that the card shows, so that each is sent once."""
+    asking = ToolCall.objects.get(pk=request.call_id)
+    return CallSpec(
+        run_id=request.run_id,
+        workspace_id=request.workspace_id,
+        environment_id=asking.environment_id,
+        tool=tool,
+        tool_version=tools.pinned_version(instance, tool),
+        instance=instance.name,
+        args=args,
+        idempotency_key=f"card:{request.pk}:{instance.name}:{request.state}",
+        step_id=request.state,
+        lane=Lane.SYSTEM,
+    )
+
+
+def _content(request: ApprovalRequest) -> dict[str, Any]:
+    display = payloads.get_json(request.display_digest)
+    voters = ", ".join(request.votes.order_by("cast_at").values_list("voter_label", flat=True))
+    shown = blocks.card(
+        display=display,
+        state=request.state,
+        value=button_value(request),
+        console_url=console_url(request.pk),
+        step_up=request.step_up,
+        decided_by=f"decided by {voters}" if voters else "",
+    )
+    return {"text": f"{blocks.HEADLINES[request.state]}: {display['title']}", "blocks": shown}

@@ -1,0 +1,38 @@
+"""What can be wrong with the installation of the connectors; each finding says what to change."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.core.checks import CheckMessage, Error, Tags, register
+
+from connectors import registry
+from connectors.errors import ManifestInvalid
+from connectors.gateway import clocks
+from connectors.manifests.document import builtin_documents, parse
+
+
+@register(Tags.compatibility)
+def manifests_fit_drivers(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:  # noqa: ARG001 - Django's
+    """Each built-in manifest parses and offers exactly what its driver can do."""
+    found: list[CheckMessage] = []
+    for document in builtin_documents():
+        try:
+            manifest = parse(document)
+        except ManifestInvalid as error:
+            found.append(
+                Error(error.detail, hint="Repair the manifest in connectors/manifests/builtin.", id="connectors.E001")
+            )
+            continue
+        if set(manifest.actions) != set(registry.driver(manifest.driver).verbs):
+            hint = "Offer the same tools in the manifest and in the driver's verbs."
+            found.append(Error(f"{manifest.name} and its driver disagree", hint=hint, id="connectors.E002"))
+    return found
+
+
+@register(Tags.compatibility)
+def clocks_fit(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:  # noqa: ARG001 - Django's
+    """The first byte and the whole reply fit into the lease."""
+    if clocks.SEND_WINDOW_S + clocks.HARD_DEADLINE_S < clocks.LEASE_S:
+        return []
+    hint = "Make LEASE_S longer than SEND_WINDOW_S and HARD_DEADLINE_S together."
+    return [Error("a call can outlive its lease", hint=hint, id="connectors.E003")]

@@ -1,0 +1,213 @@
+"""decide: ask the PDP under the active bundle, carry out what it obliges to, ask again, then follow the effect.
+
+An approved call is decided again with the approvals in the input; nothing skips the PDP.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from types import MappingProxyType
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from approvals.services import approvals_for
+from connectors import locks
+from connectors.calls import CallState
+from connectors.events import CallDenied
+from connectors.gateway import clocks, document, history, obligations, routing, spending, tools, waiting
+from connectors.gateway.binding import Bound, Draft, bind, draft_of
+from connectors.gateway.display import recipe_document
+from connectors.gateway.errors import ArgsInvalid, InstanceUnusable
+from connectors.gateway.observation import subject
+from connectors.models import ToolCall
+from controlplane.lib import clock, ids
+from evidence.services import record
+from metering.services import run_cost
+from policies import services as pdp
+from policies.types import Decision, Effect
+from tenants import payloads
+from tenants.actors import Actor
+from tenants.models import Membership
+
+MOST_TURNS = 3
+
+
+@dataclass(frozen=True)
+class Ruling:
+    """A decision that holds for exactly this action and this history."""
+
+    bound: Bound
+    decision: Decision
+    history_version: int
+    estimate_micros: int | None
+
+    @property
+    def wants_seal(self) -> bool:
+        return obligations.wants_seal(self.decision.obligations)
+
+
+class Unsettled(Exception):
+    """What policy asks to change does not come to rest, or cannot be carried out: a DENY."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+
+
+@transaction.atomic(durable=True)
+def decide(call: ToolCall, *, actor: Actor) -> Ruling | None:
+    """The ruling to dispatch under; None when the call waits or is closed (its state says which)."""
+    if waiting.answered(call, actor=actor):
+        return None
+    try:
+        ruling = _settled_ruling(call, actor)
+    except Unsettled as refusal:
+        deny(call, code=refusal.code, detail=str(refusal), actor=actor)
+        return None
+    _EFFECTS[ruling.decision.effect](call, ruling, actor)
+    return ruling if ruling.decision.effect is Effect.ALLOW else None
+
+
+def deny(
+    call: ToolCall, *, code: str, detail: str, actor: Actor, decision_id: UUID | None = None, digest: str = ""
+) -> None:
+    """Close the call as denied, with evidence. Needs an open transaction and the lease."""
+    denied = {"code": code[:80], "detail": detail[:500], "retry_at": None, "lease_until": None}
+    locks.move(call, CallState.DENIED, **denied, decision_id=decision_id or call.decision_id)
+    event = CallDenied(call.pk, call.tool, code[:80], detail[:500], decision_id, digest or None)
+    record(event, actor=actor, workspace_id=call.workspace_id, run_id=call.told_run_id)
+
+
+def _settled_ruling(call: ToolCall, actor: Actor) -> Ruling:
+    """Decide, apply, decide once more until nothing changes; raises Unsettled."""
+    draft = draft_of(call)
+    for _ in range(MOST_TURNS):
+        ruling = _ask(call, draft, actor)
+        changed = _carried_out(call, draft, ruling.decision)
+        if changed == draft:
+            return ruling
+        draft = changed
+    raise Unsettled("obligations_unsettled", "what policy changes does not come to rest")
+
+
+def _ask(call: ToolCall, draft: Draft, actor: Actor) -> Ruling:
+    try:
+        bound = bind(call, draft)
+    except (ArgsInvalid, InstanceUnusable) as error:
+        raise Unsettled("obligation_breaks_action", error.detail) from error
+    version, past = history.read(history.subject_of(call))
+    estimate = spending.estimate(call, bound)
+    decision = pdp.decide(
+        document=_input(call, bound, past, estimate),
+        workspace_id=call.workspace_id,
+        environment_id=call.environment_id,
+        run_id=call.told_run_id,
+        call_id=call.pk,
+        actor=actor,
+    )
+    return Ruling(bound, decision, version, estimate)
+
+
+def _carried_out(call: ToolCall, draft: Draft, decision: Decision) -> Draft:
+    """The draft after what the decision asks for; the same draft when it asks for nothing (more)."""
+    if decision.effect in (Effect.DENY, Effect.THROTTLE):
+        return draft
+    try:
+        changed = Draft(draft.instance, obligations.apply(draft.args, decision.obligations))
+        return routing.follow(call, changed, decision.route) if decision.effect is Effect.ROUTE else changed
+    except (obligations.ObligationUnsupported, InstanceUnusable) as error:
+        raise Unsettled("obligation_unsupported", str(error)) from error
+
+
+def _input(call: ToolCall, bound: Bound, past: document.Past, estimate: int | None) -> dict[str, Any]:
+    roles = Membership.objects.filter(user_id=call.actor_id, workspace_id=call.workspace_id)
+    who = subject(call)
+    return document.build(
+        bound=bound.action,
+        digest=bound.digest,
+        action=bound.tool.action,
+        subject=document.Subject(who.id, who.kind, tuple(roles.values_list("role", flat=True)), who.on_behalf_of),
+        place=document.Place(
+            environment=call.environment.slug,
+            connector=bound.draft.instance.name,
+            provider=tools.provider_of(bound.draft.instance),
+            workflow=call.workflow,
+            workflow_version=call.workflow_version,
+            lane=call.lane,
+            ticket=call.ticket,
+        ),
+        now=document.Circumstances(
+            request_id=ids.uuid7(),
+            now_ns=clock.now_ns(),
+            attempt=call.attempts + 1,
+            run_micro=run_cost(call.run_id).micros,
+            estimate_micro=estimate or 0,
+            past=past,
+            approvals=_approvals(call),
+        ),
+    )
+
+
+def _approvals(call: ToolCall) -> list[dict[str, Any]]:
+    """Those of this call, also for a further attempt after it consumed them."""
+    if call.request_id is None:
+        return []
+    return approvals_for(call.request_id, used_by=call.pk if call.approval_consumed_at else None)
+
+
+def _allow(call: ToolCall, ruling: Ruling, actor: Actor) -> None:  # noqa: ARG001 - as in _EFFECTS
+    """Keep what was decided about; the dispatch compares with it."""
+    bound = ruling.bound
+    locks.amend(
+        call,
+        instance_id=bound.draft.instance.pk,
+        bound_args_digest=payloads.put_json(bound.draft.args),
+        expected_digest=payloads.put_json(bound.action.expected),
+        undo_digest=payloads.put_json(recipe_document(bound.undo)) if bound.undo else "",
+        target=bound.action.target[:240],
+        action_digest=bound.digest,
+        decision_id=ruling.decision.id,
+        history_version=ruling.history_version,
+        estimate_micros=ruling.estimate_micros or 0,
+    )
+
+
+def _deny(call: ToolCall, ruling: Ruling, actor: Actor) -> None:
+    first = next(iter(ruling.decision.reasons), None)
+    code, detail = (first.code, first.message) if first else ("denied", "")
+    deny(call, code=code, detail=detail, actor=actor, decision_id=ruling.decision.id, digest=ruling.bound.digest)
+
+
+def _throttle(call: ToolCall, ruling: Ruling, actor: Actor) -> None:
+    seconds = max(ruling.decision.retry_after_s or clocks.HOLD_RETRY_S, 1)
+    waiting.hold(
+        call,
+        CallState.THROTTLED,
+        code="throttled_by_policy",
+        retry_at=clock.now() + timedelta(seconds=seconds),
+        actor=actor,
+    )
+
+
+def _ask_people(call: ToolCall, ruling: Ruling, actor: Actor) -> None:
+    if not waiting.ask(call, ruling.bound, ruling.decision, actor=actor):
+        detail = "the approval at hand does not satisfy the policy"
+        deny(call, code="approval_not_accepted", detail=detail, actor=actor, decision_id=ruling.decision.id)
+
+
+def _route_unsettled(call: ToolCall, ruling: Ruling, actor: Actor) -> None:
+    deny(call, code="route_unsettled", detail="the route leads back", actor=actor, decision_id=ruling.decision.id)
+
+
+_EFFECTS: Mapping[Effect, Callable[[ToolCall, Ruling, Actor], None]] = MappingProxyType(
+    {
+        Effect.ALLOW: _allow,
+        Effect.DENY: _deny,
+        Effect.THROTTLE: _throttle,
+        Effect.REQUIRE_HITL: _ask_people,
+        Effect.REQUIRE_STEP_UP: _ask_people,
+        Effect.ROUTE: _route_unsettled,
+    }
+)

@@ -1,0 +1,118 @@
+"""wait: for people (an approval bound to the digest), for a rate, for the end of a halt."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from types import MappingProxyType
+
+from approvals import services as approvals
+from approvals.models import ApprovalRequest
+from approvals.types import State, Tier
+from connectors import locks, wakeups
+from connectors.calls import CallState
+from connectors.events import CallClosed, CallHeld
+from connectors.gateway import display, obligations, scopes
+from connectors.gateway.binding import Bound
+from connectors.models import ToolCall
+from connectors.types import Risk
+from evidence.services import record
+from metering.services import run_cost
+from policies.types import Decision, Effect
+from tenants.actors import Actor
+
+DEFAULT_EXPIRY_S = 3600
+
+
+def answered(call: ToolCall, *, actor: Actor) -> bool:
+    """True when the approval still waits or ended without a yes; the call is then where it belongs."""
+    request = _request(call)
+    if request is None or request.state in (State.APPROVED, State.CONSUMED, State.VOIDED):
+        return False
+    if request.state == State.PENDING:
+        keep_waiting(call)
+    else:
+        close(call, _ENDED[State(request.state)], code=f"approval_{request.state.lower()}", actor=actor)
+        wakeups.show_cards(request_id=request.pk)
+    return True
+
+
+def ask(call: ToolCall, bound: Bound, decision: Decision, *, actor: Actor) -> bool:
+    """Ask people about exactly this digest; False when they already said yes to it and policy wants more."""
+    request = approvals.open_request(
+        call_id=call.pk,
+        run_id=call.run_id,
+        workspace_id=call.workspace_id,
+        action_digest=bound.digest,
+        display=_shown(call, bound, decision),
+        tier=_tier(call, decision),
+        requester_id=call.actor_id,
+        run_starter_id=call.starter_id or call.actor_id,
+        agent_owner_id=call.on_behalf_of,
+        ticket=call.ticket,
+        expires_in_s=int(obligations.approval_terms(decision.obligations).get("expires_s", DEFAULT_EXPIRY_S)),
+        policy_revision=decision.revision,
+        reasons=[{"rule": r.rule, "message": r.message, "code": r.code} for r in decision.reasons],
+        actor=actor,
+        halt_scopes=[(scope.kind, scope.value) for scope in scopes.of(call)],
+    )
+    if request.state != State.PENDING:
+        return False
+    keep_waiting(call, request_id=request.pk, action_digest=bound.digest, decision_id=decision.id)
+    wakeups.show_cards(request_id=request.pk)
+    return True
+
+
+def keep_waiting(call: ToolCall, **changes: object) -> None:
+    waits = {"code": "approval_pending", "detail": "", "retry_at": None, "lease_until": None}
+    locks.move(call, CallState.WAITING_APPROVAL, **waits, **changes)
+
+
+def hold(call: ToolCall, state: CallState, *, code: str, retry_at: datetime, actor: Actor, detail: str = "") -> None:
+    """Not now: nothing was sent. Told once per reason, not at every look."""
+    told = (call.state, call.code) == (state, code)
+    held = {"code": code[:80], "detail": detail[:500], "retry_at": retry_at, "lease_until": None}
+    locks.move(call, state, **held)
+    if not told:
+        event = CallHeld(call.pk, call.tool, state.value, code[:80])
+        record(event, actor=actor, workspace_id=call.workspace_id, run_id=call.told_run_id)
+
+
+def close(call: ToolCall, state: CallState, *, code: str, actor: Actor, detail: str = "") -> None:
+    """Ended without having been sent."""
+    locks.move(call, state, code=code[:80], detail=detail[:500], retry_at=None, lease_until=None)
+    event = CallClosed(call.pk, call.tool, state.value, code[:80], call.request_id)
+    record(event, actor=actor, workspace_id=call.workspace_id, run_id=call.told_run_id)
+
+
+def _request(call: ToolCall) -> ApprovalRequest | None:
+    return ApprovalRequest.objects.filter(pk=call.request_id).first() if call.request_id else None
+
+
+def _tier(call: ToolCall, decision: Decision) -> Tier:
+    """The tier that policy names; without one, a step-up is at least HIGH."""
+    named = obligations.approval_terms(decision.obligations).get("tier")
+    if named:
+        return Tier(str(named))
+    if decision.effect is Effect.REQUIRE_STEP_UP:
+        return Tier.CRITICAL if call.risk == Risk.CRITICAL else Tier.HIGH
+    return Tier.STANDARD
+
+
+def _shown(call: ToolCall, bound: Bound, decision: Decision) -> dict[str, object]:
+    return display.build(
+        action=bound.tool.action,
+        preview=bound.preview,
+        undo=bound.undo,
+        reasons=[display.Reason(r.rule, r.message, r.code) for r in decision.reasons],
+        origin=display.Origin(
+            requested_by=call.actor_label,
+            run_id=call.run_id,
+            ticket=call.ticket,
+            cost_so_far_micros=run_cost(call.run_id).micros,
+            observed_at=call.observed_at or call.created_at,
+        ),
+    )
+
+
+_ENDED: Mapping[State, CallState] = MappingProxyType(
+    {State.REJECTED: CallState.REJECTED, State.EXPIRED: CallState.EXPIRED}
+)

@@ -1,0 +1,259 @@
+"""Rows of the gateway. States change only by the compare-and-swap in `connectors.locks`."""
+
+from uuid import UUID
+
+from django.db import models
+
+from connectors.calls import CallState, Lane
+from tenants.models import Environment, TenantModel, User, Workspace
+
+
+def _within_tenant(name: str) -> models.UniqueConstraint:
+    return models.UniqueConstraint(fields=["tenant", "id"], name=f"{name}_within_tenant")
+
+
+class ConnectorInstance(TenantModel):
+    """A configured connector: driver and manifest pinned, secrets by reference only."""
+
+    name = models.SlugField(max_length=48)
+    driver = models.SlugField(max_length=48)
+    manifest_version = models.CharField(max_length=32)
+    manifest_digest = models.CharField(max_length=64)
+    base_url = models.URLField(max_length=300)
+    config = models.JSONField(default=dict, blank=True)
+    credentials = models.JSONField(default=dict, blank=True, help_text="slot name → cred:<name>, never a secret")
+    allow_loopback = models.BooleanField(default=False)
+    enabled = models.BooleanField(default=True)
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "name"], name="instance_name_once"),
+            _within_tenant("instance"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ToolCall(TenantModel):
+    """One action, from proposal to settled outcome. Content lives in payloads, by digest."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="+")
+    environment = models.ForeignKey(Environment, on_delete=models.PROTECT, related_name="+")
+    instance = models.ForeignKey(ConnectorInstance, on_delete=models.PROTECT, related_name="calls")
+    run_id = models.UUIDField()
+    step_id = models.CharField(max_length=120, blank=True)
+    workflow = models.CharField(max_length=120, blank=True)
+    workflow_version = models.CharField(max_length=32, blank=True)
+    ticket = models.CharField(max_length=120, null=True, blank=True)
+    lane = models.CharField(max_length=16, choices=[(lane.value, lane.value) for lane in Lane])
+    compensates = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="compensations")
+    observation = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="observed_for")
+
+    actor_kind = models.CharField(max_length=16)
+    actor_id = models.UUIDField()
+    actor_label = models.CharField(max_length=150)
+    actor_method = models.CharField(max_length=16)
+    on_behalf_of = models.UUIDField(null=True)
+    starter_id = models.UUIDField(null=True)
+
+    tool = models.CharField(max_length=120)
+    tool_version = models.CharField(max_length=32)
+    kind = models.CharField(max_length=8)
+    risk = models.CharField(max_length=8)
+    reversibility = models.CharField(max_length=16)
+    data_classes = models.JSONField(default=list)
+    schema_hash = models.CharField(max_length=64)
+    manifest_digest = models.CharField(max_length=64)
+    idempotency_key = models.CharField(max_length=240)
+    marker = models.CharField(max_length=80)
+
+    args_digest = models.CharField(max_length=64, help_text="payload: arguments as proposed")
+    bound_args_digest = models.CharField(max_length=64, blank=True, help_text="payload: after obligations")
+    before_digest = models.CharField(max_length=64, blank=True)
+    after_digest = models.CharField(max_length=64, blank=True)
+    output_digest = models.CharField(max_length=64, blank=True)
+    expected_digest = models.CharField(max_length=64, blank=True)
+    undo_digest = models.CharField(max_length=64, blank=True)
+    observed_at = models.DateTimeField(null=True)
+    target = models.CharField(max_length=240, blank=True)
+    action_digest = models.CharField(max_length=64, blank=True)
+
+    decision_id = models.UUIDField(null=True)
+    history_version = models.PositiveIntegerField(null=True)
+    request_id = models.UUIDField(null=True)
+    approval_consumed_at = models.DateTimeField(null=True)
+    estimate_micros = models.BigIntegerField(default=0)
+
+    state = models.CharField(max_length=20, default=CallState.PROPOSED, choices=[(s.value, s.value) for s in CallState])
+    code = models.CharField(max_length=80, blank=True)
+    detail = models.CharField(max_length=500, blank=True)
+    label = models.CharField(max_length=16, blank=True)
+    fence = models.PositiveIntegerField(default=0)
+    lease_until = models.DateTimeField(null=True)
+    retry_at = models.DateTimeField(null=True)
+    attempts = models.PositiveIntegerField(default=0)
+    probes = models.PositiveIntegerField(default=0)
+    dispatched_at = models.DateTimeField(null=True)
+    settled_at = models.DateTimeField(null=True)
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "idempotency_key"], name="call_intended_once"),
+            models.UniqueConstraint(
+                fields=["compensates"],
+                condition=~models.Q(state__in=["DENIED", "REJECTED", "EXPIRED", "FAILED_PERMANENT", "CONFLICT"]),
+                name="call_compensated_once",
+            ),
+            models.CheckConstraint(condition=models.Q(state__in=[s.value for s in CallState]), name="call_state_known"),
+            _within_tenant("call"),
+        ]
+        indexes = [
+            models.Index(fields=["tenant", "run_id", "id"], name="call_of_run"),
+            models.Index(
+                fields=["dispatched_at"], condition=models.Q(state=CallState.DISPATCHED), name="call_in_flight"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.tool} {self.state}"
+
+    @property
+    def told_run_id(self) -> UUID | None:
+        """The run whose record tells of this call. A card is not part of the run that it asks about: it may
+        still be updated when the run is closed."""
+        return None if self.lane == Lane.SYSTEM else self.run_id
+
+
+class CallAttempt(TenantModel):
+    """One sending of a call, written before the first byte."""
+
+    call = models.ForeignKey(ToolCall, on_delete=models.PROTECT, related_name="sendings")
+    number = models.PositiveIntegerField()
+    fence = models.PositiveIntegerField()
+    idempotency_key = models.CharField(max_length=260)
+    action_digest = models.CharField(max_length=64)
+    decision_id = models.UUIDField()
+    intent_event_id = models.UUIDField()
+    outcome = models.CharField(max_length=16, blank=True)
+    code = models.CharField(max_length=80, blank=True)
+    detail = models.CharField(max_length=500, blank=True)
+    wire = models.JSONField(default=list)
+    settled_at = models.DateTimeField(null=True)
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["call", "number"], name="attempt_number_once"),
+            models.UniqueConstraint(fields=["tenant", "idempotency_key"], name="attempt_intended_once"),
+            _within_tenant("attempt"),
+        ]
+
+
+class History(TenantModel):
+    """What was done about one ticket (or run) so far; `version` grows with every dispatch."""
+
+    subject = models.CharField(max_length=200)
+    version = models.PositiveIntegerField(default=0)
+    writes = models.PositiveIntegerField(default=0)
+    tools = models.JSONField(default=list)
+    data_classes = models.JSONField(default=list)
+
+    class Meta(TenantModel.Meta):
+        verbose_name_plural = "histories"
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "subject"], name="history_subject_once"),
+            _within_tenant("history"),
+        ]
+
+
+class WebhookEndpoint(TenantModel):
+    """Where a sender may post. Its path holds an opaque token, of which only the digest is kept."""
+
+    class Scheme(models.TextChoices):
+        STANDARD = "standard", "Standard Webhooks"
+        SLACK = "slack", "Slack interactivity"
+
+    name = models.SlugField(max_length=48)
+    scheme = models.CharField(max_length=16, choices=Scheme.choices, default=Scheme.STANDARD)
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="+")
+    environment = models.ForeignKey(Environment, on_delete=models.PROTECT, related_name="+")
+    instance = models.ForeignKey(ConnectorInstance, on_delete=models.PROTECT, related_name="endpoints")
+    service = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    event = models.CharField(max_length=80, blank=True, help_text="what a delivery means, e.g. incident.created")
+    token_digest = models.BinaryField(max_length=32, unique=True)
+    secret_ref = models.CharField(max_length=96)
+    next_secret_ref = models.CharField(max_length=96, blank=True)
+    enabled = models.BooleanField(default=True)
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "name"], name="endpoint_name_once"),
+            _within_tenant("endpoint"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class WebhookDelivery(TenantModel):
+    """A verified delivery, kept once per sender's id."""
+
+    endpoint = models.ForeignKey(WebhookEndpoint, on_delete=models.PROTECT, related_name="deliveries")
+    webhook_id = models.CharField(max_length=256)
+    body_sha256 = models.CharField(max_length=64)
+    body_digest = models.CharField(max_length=64, help_text="payload: the exact bytes")
+    headers = models.JSONField(default=dict)
+
+    class Meta(TenantModel.Meta):
+        verbose_name_plural = "webhook deliveries"
+        constraints = [
+            models.UniqueConstraint(fields=["endpoint", "webhook_id"], name="delivery_once"),
+            _within_tenant("delivery"),
+        ]
+
+
+class SlackIdentity(TenantModel):
+    """A verified link: this Slack user is that platform user. Membership of a channel proves nothing."""
+
+    team_id = models.CharField(max_length=32)
+    slack_user_id = models.CharField(max_length=32)
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    linked_by = models.UUIDField()
+
+    class Meta(TenantModel.Meta):
+        verbose_name_plural = "slack identities"
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "team_id", "slack_user_id"], name="slack_user_once"),
+            _within_tenant("slackidentity"),
+        ]
+
+
+class SlackDelivery(TenantModel):
+    """A signed request of Slack that was taken in; the same bytes again are answered, not repeated."""
+
+    endpoint = models.ForeignKey(WebhookEndpoint, on_delete=models.PROTECT, related_name="+")
+    digest = models.CharField(max_length=64)
+
+    class Meta(TenantModel.Meta):
+        verbose_name_plural = "slack deliveries"
+        constraints = [
+            models.UniqueConstraint(fields=["endpoint", "digest"], name="slack_delivery_once"),
+            _within_tenant("slackdelivery"),
+        ]
+
+
+class ApprovalCard(TenantModel):
+    """Where an approval request is shown in a chat: posted and updated by governed calls."""
+
+    request_id = models.UUIDField()
+    instance = models.ForeignKey(ConnectorInstance, on_delete=models.PROTECT, related_name="+")
+    channel = models.CharField(max_length=64)
+    post_call = models.ForeignKey(ToolCall, on_delete=models.PROTECT, related_name="+")
+    message_ts = models.CharField(max_length=32, blank=True)
+    shown_state = models.CharField(max_length=16, blank=True)
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["request_id", "instance"], name="card_once"),
+            _within_tenant("card"),
+        ]

@@ -1,0 +1,37 @@
+"""What the connectors need from apps above them."""
+
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+from connectors.types import JsonObject
+from controlplane.lib.registry import Port
+from tenants.actors import Actor
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A verified webhook, taken in once. `body` is what the sender says: read the record, do not trust it.
+
+    `sender` is the service identity of the endpoint; `event` what a delivery to it means
+    (`incident.created`); `connector` the instance's name, `driver` its kind.
+    """
+
+    delivery_id: UUID
+    endpoint_id: UUID
+    workspace_id: UUID
+    environment_id: UUID
+    connector: str
+    driver: str
+    event: str
+    webhook_id: str
+    body: JsonObject
+    sender: Actor
+
+
+class Received(Protocol):
+    def __call__(self, delivery: Delivery) -> None:
+        """Called once per delivery, inside the transaction that takes it in."""
+
+
+received: Port[Received] = Port("connectors.received")

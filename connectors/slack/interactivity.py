@@ -1,0 +1,154 @@
+"""What our cards do when they are clicked. Every path ends in `approvals.services.cast_vote`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+from uuid import UUID
+
+from django.db import transaction
+from slack_bolt import App
+from slack_bolt.authorization import AuthorizeResult
+
+from approvals import services as approvals
+from approvals.types import Channel, Verdict
+from connectors import access, gateway
+from connectors.calls import CallSpec, CallState, Lane
+from connectors.gateway import tools
+from connectors.models import WebhookEndpoint
+from connectors.slack import blocks, clicks
+from connectors.types import JsonObject
+from controlplane.lib.errors import DomainError
+from controlplane.lib.logs import get_logger
+from tenants import scope
+from tenants.actors import Actor
+
+log = get_logger(__name__)
+
+Ack: TypeAlias = Callable[..., Any]
+NOT_LINKED = "Your Slack user is not linked to an Interlock user, so nothing was decided. Ask an administrator."
+NO_DIALOGUE = "The dialogue could not be opened. Please reject it in the console."
+
+
+@dataclass(frozen=True)
+class Interaction:
+    """One verified request of Slack: its endpoint and the delivery that stands in for a run."""
+
+    endpoint: WebhookEndpoint
+    delivery_id: UUID
+    signing_secret: str
+
+    @property
+    def app_id(self) -> str:
+        return str(self.endpoint.instance.config.get("app_id", ""))
+
+    @property
+    def team_id(self) -> str:
+        return str(self.endpoint.instance.config.get("team_id", ""))
+
+
+def app_for(interaction: Interaction) -> App:
+    """A Bolt app for this one request: it keeps no token, calls nobody and runs listeners in this thread."""
+    app = App(
+        signing_secret=interaction.signing_secret,
+        authorize=lambda enterprise_id, team_id, user_id: AuthorizeResult(
+            enterprise_id=enterprise_id, team_id=team_id, user_id=user_id
+        ),
+        process_before_response=True,
+        token_verification_enabled=False,
+        logger=log,
+    )
+    app.action(blocks.APPROVE)(lambda ack, body: _approve(interaction, ack, body))
+    app.action(blocks.REJECT)(lambda ack, body: _ask_reason(interaction, ack, body))
+    app.action(blocks.OPEN)(lambda ack: ack())
+    app.view(blocks.REJECT_CALLBACK)(lambda ack, body, view: _reject(interaction, ack, body, view))
+    return app
+
+
+def _approve(interaction: Interaction, ack: Ack, body: JsonObject) -> None:
+    """Refusals are told to the person who clicked, and to nobody else."""
+    refusal = _vote(interaction, body, body["actions"][0].get("value", ""), Verdict.APPROVE, "")
+    if refusal:
+        _tell(interaction, body, refusal)
+    ack()
+
+
+def _ask_reason(interaction: Interaction, ack: Ack, body: JsonObject) -> None:
+    """A trigger lives for three seconds, so the dialogue is opened before anything else."""
+    view = blocks.reject_modal(str(body["actions"][0].get("value", "")))
+    opened = _call(interaction, "slack.view.open", {"trigger_id": str(body.get("trigger_id", "")), "view": view})
+    if not opened:
+        _tell(interaction, body, NO_DIALOGUE)
+    ack()
+
+
+def _reject(interaction: Interaction, ack: Ack, body: JsonObject, view: JsonObject) -> None:
+    value = str(view.get("private_metadata", ""))
+    refusal = _vote(interaction, body, value, Verdict.REJECT, clicks.reason(view))
+    if refusal:
+        ack(response_action="errors", errors={blocks.REASON_BLOCK: refusal})
+    else:
+        ack()
+
+
+def _vote(interaction: Interaction, body: JsonObject, value: str, verdict: Verdict, reason: str) -> str:
+    """Why the vote was not taken; empty when it was."""
+    try:
+        choice = clicks.choice(value)
+        actor = _actor(clicks.clicker(body, app_id=interaction.app_id, team_id=interaction.team_id))
+        if actor is None:
+            return NOT_LINKED
+        approvals.cast_vote(
+            request_id=choice.request_id,
+            actor=actor,
+            verdict=verdict,
+            reason=reason,
+            channel=Channel.SLACK,
+            seen_digest=choice.seen_digest,
+        )
+    except clicks.NotOurs as foreign:
+        log.warning("slack interaction refused: %s", foreign)
+        return "This card does not belong here."
+    except DomainError as refused:
+        return refused.detail
+    return ""
+
+
+@transaction.atomic
+def _actor(who: clicks.Clicker) -> Actor | None:
+    """The linked person, with the permissions that this person holds; None when nobody is linked."""
+    identity = access.slack_identity(who.team_id, who.user_id)
+    if identity is None or not identity.user.is_active:
+        return None
+    user = identity.user
+    return Actor(user.kind, user.pk, scope.current(), user.label, "slack")
+
+
+def _tell(interaction: Interaction, body: JsonObject, text: str) -> None:
+    channel = (body.get("channel") or {}).get("id")
+    user = (body.get("user") or {}).get("id")
+    if channel and user:
+        _call(interaction, "slack.message.ephemeral", {"channel": channel, "user": user, "text": text})
+
+
+def _call(interaction: Interaction, tool: str, args: JsonObject) -> bool:
+    """A governed call of the lane "system"; True when it was done."""
+    endpoint = interaction.endpoint
+    actor = Actor.system(scope.current(), "slack-answers")
+    spec = CallSpec(
+        run_id=interaction.delivery_id,
+        workspace_id=endpoint.workspace_id,
+        environment_id=endpoint.environment_id,
+        tool=tool,
+        tool_version=tools.pinned_version(endpoint.instance, tool),
+        instance=endpoint.instance.name,
+        args=args,
+        idempotency_key=f"slack:{interaction.delivery_id}:{tool}",
+        lane=Lane.SYSTEM,
+    )
+    try:
+        proposed = gateway.propose(spec=spec, actor=actor)
+        done = gateway.advance(call_id=proposed.call_id, actor=actor)
+    except DomainError as refused:
+        log.warning("%s could not be answered: %s", tool, refused)
+        return False
+    return done.state is CallState.SUCCEEDED

@@ -1,0 +1,20 @@
+"""Work that a transaction makes necessary, handed to the workers with its commit."""
+
+from uuid import UUID
+
+from django_q.tasks import async_task
+
+from connectors.models import ConnectorInstance
+from tenants import scope
+
+
+def show_cards(*, request_id: UUID) -> None:
+    """Have a worker bring the cards of an approval request up to date; nothing to do without a channel."""
+    if card_instances():
+        async_task("connectors.tasks.show_cards", str(scope.current()), str(request_id))
+
+
+def card_instances() -> list[ConnectorInstance]:
+    """Where cards are shown: enabled Slack instances that name a channel for approvals."""
+    rows = ConnectorInstance.objects.filter(driver="slack", enabled=True, config__has_key="approvals_channel")
+    return list(rows.order_by("name"))
