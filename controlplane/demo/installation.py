@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,6 @@ from controlplane.demo.processes import ROOT, Supervisor, free_port
 from controlplane.demo.vendors import Vendors
 
 WORKERS = "worker"
-PEOPLE = ("alice", "bob", "carol")
 
 
 @dataclass(frozen=True)
@@ -26,6 +25,7 @@ class Logins:
     token: str
     webhook_path: str
     webhook_secret: str
+    slack_path: str
     environment: str
     forbidden_workflow: str
 
@@ -33,6 +33,11 @@ class Logins:
     def read(cls, path: Path) -> Logins:
         made: dict[str, Any] = json.loads(path.read_text())
         return cls(**made)
+
+    def write(self, path: Path) -> None:
+        """Readable by its owner only: it holds secrets."""
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(asdict(self)))
 
 
 class Installation:
@@ -80,7 +85,7 @@ class Installation:
         self.vendors.connect(
             webhook_url=f"{self.base_url}{logins.webhook_path}",
             webhook_secret=logins.webhook_secret,
-            slack_url=f"{self.base_url}/slack/interactivity",
+            slack_url=f"{self.base_url}{logins.slack_path}",
         )
 
     def sign_in(self, logins: Logins) -> dict[str, Person]:
