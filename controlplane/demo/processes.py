@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,24 +89,17 @@ class Supervisor:
             time.sleep(0.05)
 
     def stop(self) -> None:
-        """SIGTERM in reverse order of start, SIGKILL to what is left of each group after the grace time."""
+        """SIGTERM to each in reverse order of start; after the grace time SIGKILL to what is left of its group."""
         for child in reversed(self.children):
-            _signal(child, signal.SIGTERM)
+            child.process.terminate()
         deadline = clock.monotonic() + GRACE_S
         for child in reversed(self.children):
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 child.process.wait(max(0.1, deadline - clock.monotonic()))
-            except subprocess.TimeoutExpired:
-                _signal(child, signal.SIGKILL)
-                child.process.wait()
+            with suppress(ProcessLookupError):
+                os.killpg(child.process.pid, signal.SIGKILL)
+            child.process.wait()
         self.children.clear()
-
-
-def _signal(child: Child, number: signal.Signals) -> None:
-    try:
-        os.killpg(child.process.pid, number)
-    except ProcessLookupError:
-        return
 
 
 def free_port(wanted: int) -> int:
