@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 from uuid import UUID
 
 from connectors import services as connectors
@@ -21,11 +22,15 @@ from metering import services as metering
 from metering.types import HUMAN, BudgetKind, Period, Rate
 from policies import packs
 from policies import services as policies
+from policies.types import PackSource
 from tenants import scope, services, vault
 from tenants.actors import Actor
 from tenants.models import User
 from tenants.roles import Perm, Role
+from workflows import library
+from workflows import services as workflows
 
+LIBRARY = Path(__file__).with_name("library")
 TENANT, WORKSPACE, ENVIRONMENT = "acme", "itsm", "prod"
 MODEL = "interlock-sandbox-1"
 PRICE_SOURCE = "made up for the stand-ins"
@@ -68,10 +73,12 @@ def found(*, vendors_url: str) -> Logins:
         webhook, slack = _doors(ground, instances, webhook_secret)
         policies.publish(
             environment_id=ground.environment_id,
-            packs={"triage": packs.triage(channels=[TEAM_CHANNEL])},
+            packs={"triage": packs.triage(channels=[TEAM_CHANNEL]), "close": _closing_pack()},
             actor=ground.admin,
             reason="the demo's policy",
         )
+        for source in _workflows():
+            workflows.publish_version(workspace_id=ground.workspace_id, source=source, actor=ground.admin)
         token = services.issue_token(
             user_id=ground.users["alice"],
             name="demo driver",
@@ -87,8 +94,18 @@ def found(*, vendors_url: str) -> Logins:
         webhook_secret=webhook_secret,
         slack_path=f"/slack/{slack}",
         environment=ENVIRONMENT,
-        forbidden_workflow="",
+        forbidden_workflow="itsm-close",
     )
+
+
+def _closing_pack() -> PackSource:
+    """Grants the workflow that is to be denied everything but the field that it wants to write."""
+    return PackSource(source=(LIBRARY / "close.rego").read_text(), tests=(LIBRARY / "close_test.rego").read_text())
+
+
+def _workflows() -> list[str]:
+    """Sources: the product's own triage, and the one that is to be denied."""
+    return [library.source("itsm-triage"), (LIBRARY / "itsm-close.yaml").read_text()]
 
 
 def _tenant() -> Ground:

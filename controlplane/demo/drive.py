@@ -67,7 +67,7 @@ class Driver:
 
     def report(self, ticket: Ticket, name: str) -> None:
         scenario = SCENARIOS[name]
-        told = scenario.trigger is not Trigger.FORBIDDEN_VERSION
+        told = scenario.trigger is not Trigger.FORBIDDEN_WORKFLOW
         made = self.vendors.report(ticket.title, ticket.text, tell=told)
         case = Case(made["number"], made["sys_id"], name, scenario.expected, ticket.label, timed=scenario.timed)
         case.before = self.vendors.record(case.sys_id)
@@ -80,7 +80,7 @@ class Driver:
         if scenario.trigger is Trigger.WEBHOOK_TWICE:
             self.seen.duplicate_status = self.vendors.redeliver(case.sys_id)
             self.say(f"{case.number}: the same webhook again, answered {self.seen.duplicate_status}")
-        if scenario.trigger is Trigger.FORBIDDEN_VERSION:
+        if scenario.trigger is Trigger.FORBIDDEN_WORKFLOW:
             trigger = {"sys_id": case.sys_id, "number": case.number}
             self.platform.start(
                 workflow=self.forbidden_workflow, environment=self.environment, trigger=trigger, key=case.sys_id

@@ -26,7 +26,7 @@ class Decision(Enum):
 class Trigger(Enum):
     WEBHOOK = "signed webhook"
     WEBHOOK_TWICE = "the same webhook twice"
-    FORBIDDEN_VERSION = "a workflow version that writes a forbidden field"
+    FORBIDDEN_WORKFLOW = "a workflow that writes a forbidden field"
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ SCENARIOS: dict[str, Scenario] = {
         "a forbidden field: denied by policy",
         NOTHING,
         Decision.NOBODY,
-        Trigger.FORBIDDEN_VERSION,
+        Trigger.FORBIDDEN_WORKFLOW,
         states=("FAILED", "REJECTED"),
     ),
     "rolled_back": Scenario(
