@@ -14,6 +14,7 @@ from connectors.sandbox.llm.model import Model
 from connectors.sandbox.servicenow import schema
 from connectors.sandbox.servicenow.api import TableApi
 from connectors.sandbox.servicenow.oauth import OAuth
+from connectors.sandbox.servicenow.pages import incident_page, incidents_page
 from connectors.sandbox.servicenow.tables import Tables
 from connectors.sandbox.servicenow.webhook import Sender
 from connectors.sandbox.slack.api import WebApi
@@ -69,7 +70,19 @@ class World:
 
     def _serve_servicenow(self, request: Request, path: str) -> Response:
         with self.lock:
+            if path == "/":
+                return page(incidents_page(self.tables))
+            if path == "/report" and request.method == "POST":
+                return self._reported(request.form())
+            if record := self.tables.find("incident", path.removeprefix("/incident/")):
+                return page(incident_page(self.tables, record))
             return self.servicenow.serve(request, path)
+
+    def _reported(self, form: dict[str, str]) -> Response:
+        """A person reports an incident on the page."""
+        record = self.tables.create("incident", form, actor="abel.tuter", origin="person")
+        self.webhook.incident_created(record)
+        return Response(303, headers={"Location": f"/servicenow/incident/{record['sys_id']}"})
 
     def _serve_slack(self, request: Request, path: str) -> Response:
         with self.lock:

@@ -158,3 +158,13 @@ def test_people_edit_records_and_a_quiet_script_moves_no_counter(stand_ins, basi
     record = one(stand_ins, basic, sys_id)
     assert (record["category"], record["sys_mod_count"], record["sys_updated_by"]) == ("email", "1", "beth.anglin")
     assert [row["origin"] for row in stand_ins.ledger(kind="field_update")] == ["person"]
+
+
+def test_people_read_and_report_incidents_on_a_page(stand_ins):
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    body = b"short_description=%3Cb%3EVPN&description=down"
+    status, headers, _ = stand_ins.send("POST", "/servicenow/report", body, form)
+    assert status == 303
+    assert "&lt;b&gt;VPN" in stand_ins.send("GET", headers["location"])[2]
+    assert "INC0010001" in stand_ins.send("GET", "/servicenow/")[2]
+    assert [row["origin"] for row in stand_ins.ledger(kind="record_created")] == ["person"]
