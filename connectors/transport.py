@@ -27,6 +27,8 @@ from controlplane.lib.canonical import sha256_hex
 
 IpAddress: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
 CONNECT_S = 3.0
 BODY_LIMIT = 5 * 1024 * 1024
 USER_AGENT = "interlock/1"
@@ -231,8 +233,17 @@ def _resolve(target: SplitResult) -> IpAddress:
         found = socket.getaddrinfo(target.hostname, port, type=socket.SOCK_STREAM)
     except OSError as error:
         raise NothingSent("dns_failed", target.hostname) from error
-    addresses = [ipaddress.ip_address(entry[4][0]) for entry in found]
+    addresses = [_unwrapped(ipaddress.ip_address(entry[4][0])) for entry in found]
     return min(addresses, key=lambda address: address.version)
+
+
+def _unwrapped(address: IpAddress) -> IpAddress:
+    """The IPv4 address inside an IPv6 one (mapped, 6to4, NAT64): that is where the packet ends up."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
+    if address in _NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour or address
 
 
 def _denied(detail: str) -> NothingSent:
