@@ -8,6 +8,7 @@ import gzip
 import io
 import json
 import tarfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -118,7 +119,7 @@ def _unpack(content: bytes) -> dict[str, bytes]:
             raise BundleInvalid("larger than a bundle may be")
         with tarfile.open(fileobj=io.BytesIO(plain), mode="r:") as tar:
             return _members(tar)
-    except (OSError, EOFError, tarfile.TarError) as error:
+    except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
         raise BundleInvalid("not a gzipped tar archive") from error
 
 

@@ -5,6 +5,7 @@ program under a key), `evaluate` (its decision); for modules that nobody trusts 
 (values of their test rules). It is never imported by the application.
 """
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -64,6 +65,7 @@ class Evaluator:
     def _test(self, request: dict[str, Any]) -> dict[str, Any]:
         """Values of rules by name; null for an undefined one, an object with `error` for one that fails."""
         engine = self._compile(request["modules"], request["data"])
+        engine.eval_query("true", {})  # compiles the whole, also when there is no test to run
         return {rule: self._value(engine, rule) for rule in request["rules"]}
 
     def _value(self, engine: Engine, rule: str) -> Any:
@@ -82,8 +84,12 @@ class Evaluator:
         return engine
 
     def _warm_up(self, engine: Engine, entrypoint: str) -> None:
-        """OPA compiles at the first question; it belongs into the time for loading, not for deciding."""
-        engine.eval_document(entrypoint, {})
+        """OPA compiles at the first question; that belongs into the time for loading, not for deciding.
+
+        What the empty question is answered does not matter: a real one meets the same error again.
+        """
+        with contextlib.suppress(self._library.OpaError):
+            engine.eval_document(entrypoint, {})
 
     def _tree(self, engine: Engine, path: str, source: str) -> Any:
         found = engine.eval_query(

@@ -14,7 +14,7 @@ grants contains {"rule": "interlock.packs.system.card"} if {
 	by_the_system
 	input.resource.tool in card_tools
 	object.keys(input.resource.args) - card_args == set()
-	count(input.resource.args.blocks) > 0
+	input.resource.args.blocks[0].type == "header"
 }
 
 # What a card says now is read before it is changed.
