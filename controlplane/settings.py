@@ -192,6 +192,9 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/v1",
     "ENUM_NAME_OVERRIDES": {
         "HaltKindEnum": "controlplane.api.halts.KINDS",
+        "ApprovalStateEnum": "controlplane.api.approvals.STATES",
+        "RunStateEnum": "controlplane.api.runs.STATES",
+        "StepStateEnum": "controlplane.api.runs.STEP_STATES",
         "BudgetKindEnum": "controlplane.api.costs.KINDS",
     },
     "POSTPROCESSING_HOOKS": [

@@ -14,6 +14,7 @@ from controlplane.api import idempotency, paging
 from controlplane.lib.errors import Invalid
 from tenants.http import ApiView
 
+STATES = [state.value for state in State]
 WHICH = OpenApiParameter("which", str, enum=["mine", "all", "decided"], description="Which queue; `mine` when left out")
 
 
@@ -22,7 +23,7 @@ class Approval(serializers.Serializer[Any]):
 
     id = serializers.UUIDField(source="request.id")
     title = serializers.CharField(source="request.title")
-    state = serializers.ChoiceField(choices=[s.value for s in State], source="request.state")
+    state = serializers.ChoiceField(choices=STATES, source="request.state")
     tier = serializers.ChoiceField(choices=[t.value for t in Tier], source="request.tier")
     tool = serializers.CharField(source="request.tool")
     risk = serializers.CharField(source="request.risk")

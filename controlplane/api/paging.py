@@ -13,7 +13,7 @@ from rest_framework.request import Request
 
 from controlplane.lib.errors import Invalid
 
-LARGEST = 200
+LARGEST = 100
 USUAL = 50
 PARAMETERS = [
     OpenApiParameter("limit", int, description=f"Rows per page, up to {LARGEST}; {USUAL} when left out"),
