@@ -14,6 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 from uuid import UUID
 
+from connectors import manifests
 from connectors import services as connectors
 from connectors.sandbox import accounts
 from controlplane.demo.installation import Logins
@@ -65,6 +66,7 @@ class Ground:
 
 def found(*, vendors_url: str) -> Logins:
     """Found everything; returns what people and the demo's driver need to know."""
+    manifests.install()
     ground = _tenant()
     with scope.enter(ground.tenant_id):
         instances = _connectors(ground, vendors_url)
