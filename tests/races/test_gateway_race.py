@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.db import connections, transaction
 
+from approvals import ports
 from connectors import gateway
 from connectors.calls import CallState
 from connectors.models import CallAttempt, ToolCall
@@ -16,14 +17,6 @@ from evidence.models import Event
 from tenants import halts, scope
 from tenants.models import Halt
 from tests import gateway_ground as ground
-from tests.integration.connectors.conftest import (  # noqa: F401 - fixtures
-    approve,
-    bare,
-    no_run_waits,
-    ready,
-    running_stand_ins,
-    vendors,
-)
 from tests.races.threads import at_once
 from tests.stand_ins import StandIns
 
@@ -33,7 +26,9 @@ WORKERS = 20
 
 
 @pytest.fixture
-def committed(committed_db: str, ready: SimpleNamespace) -> SimpleNamespace:  # noqa: F811
+def committed(committed_db: str, ready: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """Calls are made without a run here, so nobody is woken by a decision."""
+    monkeypatch.setattr(ports.decided, "_bound", lambda **_: None)
     return ready
 
 
@@ -48,7 +43,7 @@ def _in_scope(side: SimpleNamespace, work: Callable[[], Any]) -> Callable[[], An
 def test_twenty_workers_at_one_approved_call_make_one_effect(
     committed: SimpleNamespace,
     vendors: StandIns,
-    approve: Callable[..., Any],  # noqa: F811
+    approve: Callable[..., Any],
 ) -> None:
     args = ground.update_args(vendors.incident(category="inquiry"))
     call = ground.go(committed, ground.spec_for(committed, "servicenow.incident.update", "servicenow", args))
@@ -66,7 +61,7 @@ def test_twenty_workers_at_one_approved_call_make_one_effect(
 
 def test_the_same_intention_proposed_by_twenty_is_one_call(
     committed: SimpleNamespace,
-    vendors: StandIns,  # noqa: F811
+    vendors: StandIns,
 ) -> None:
     spec = ground.spec_for(committed, "servicenow.incident.get", "servicenow", {"sys_id": vendors.incident()})
     service = ground.service_actor(committed)
@@ -78,7 +73,7 @@ def test_the_same_intention_proposed_by_twenty_is_one_call(
 
 def test_after_a_halt_is_engaged_no_dispatch_commits(
     committed: SimpleNamespace,
-    vendors: StandIns,  # noqa: F811
+    vendors: StandIns,
 ) -> None:
     """Workers send reads without pause; the halt comes in the middle."""
     sys_id = vendors.incident()
