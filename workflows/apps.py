@@ -6,4 +6,9 @@ class WorkflowsConfig(AppConfig):
     verbose_name = "Workflows"
 
     def ready(self) -> None:
-        from workflows import events  # noqa: F401 - registers event types
+        from approvals.ports import decided
+        from connectors.ports import received
+        from workflows import checks, events, services, starting  # noqa: F401 - registers checks and event types
+
+        decided.bind(services.approval_decided)
+        received.bind(starting.by_webhook)

@@ -104,12 +104,12 @@ def _notify(queue: str) -> None:
     _run("SELECT pg_notify(%s, %s)", CHANNEL, queue)
 
 
-def _run(statement: str, *values: object) -> None:
+def _run(statement: str, *values: str | int) -> None:
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
 
 
-def _one(statement: str, *values: object) -> tuple[Any, ...]:
+def _one(statement: str, *values: str | int) -> tuple[Any, ...]:
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
         row: tuple[Any, ...] = cursor.fetchone()

@@ -45,3 +45,15 @@ class DeadLetterClosed(Conflict):
 
 class NotATicket(Invalid):
     code, title = "not_a_ticket", "The event does not say which ticket it is about"
+
+
+class ConnectorMissing(Conflict):
+    code, title = "connector_missing", "A connector that the workflow needs is not set up"
+
+
+class RunNotFound(NotFound):
+    code, title = "run_not_found", "There is no such run"
+
+
+class StepNotUnknown(Conflict):
+    code, title = "step_not_unknown", "The outcome of this step is not open"

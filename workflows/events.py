@@ -26,7 +26,6 @@ class RunStarted:
     ticket: str | None
     tools: dict[str, str]
     models: dict[str, str]
-    policy_revision: str | None
     redrive_of: UUID | None
 
 

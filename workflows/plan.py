@@ -111,6 +111,9 @@ Move: TypeAlias = Ready | Start | Continue | Probe | Drop | TurnBack | Undo | At
 REFUSED = frozenset({"approval_rejected", "approval_expired", "policy_denied"})
 """Codes of steps that somebody or some rule refused: the run ends REJECTED rather than FAILED."""
 
+DROPPED = "dropped"
+"""Code of a step that was given up because the run turned back."""
+
 _DONE = frozenset({StepState.SUCCEEDED, StepState.SKIPPED})
 _RESUMABLE = frozenset({StepState.RUNNING, StepState.WAITING, StepState.RETRYING})
 _WITHOUT_OPEN_CALL = frozenset({StepState.WAITING, StepState.RETRYING})
@@ -139,8 +142,9 @@ def _effect(step: StepView) -> int:
 
 
 def _failure(view: RunView) -> str:
-    failed = (step for step in view.steps if step.state is StepState.FAILED)
-    return next((step.code or "failed" for step in failed), "")
+    """Why the first step failed; those that were dropped because of it do not count."""
+    codes = [step.code or "failed" for step in view.steps if step.state is StepState.FAILED]
+    return next((code for code in codes if code != DROPPED), codes[0] if codes else "")
 
 
 def _forward(view: RunView) -> tuple[Move, ...]:

@@ -79,8 +79,7 @@ def _ready(address: str, process: subprocess.Popen[bytes], log: Path) -> str:
 class Visitor:
     """A browser window of one person, which remembers everything that the policy forbids."""
 
-    def __init__(self, context: BrowserContext, address: str, who: str) -> None:
-        self.who = who
+    def __init__(self, context: BrowserContext, address: str) -> None:
         self.page: Page = context.new_page()
         self.address = address
         self.complaints: list[str] = []
@@ -127,7 +126,7 @@ def visit(browser: Browser, server: str) -> Iterator[Callable[..., Visitor]]:
         if user is not None:
             context.add_cookies([{"name": "sessionid", "value": _session(user), "url": server}])
         contexts.append(context)
-        visitors.append(Visitor(context, server, getattr(user, "username", "nobody")))
+        visitors.append(Visitor(context, server))
         return visitors[-1]
 
     yield enter

@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
     dependencies = [("workflows", "0001_initial"), ("tenants", "0002_protect")]
 
     operations = [
-        ProtectTenantTable("workflows_workflow", app="SELECT, INSERT"),
+        ProtectTenantTable("workflows_workflow", app="SELECT, INSERT, UPDATE"),
         ProtectTenantTable("workflows_workflowversion", app="SELECT, INSERT"),
         ProtectTenantTable("workflows_run", app="SELECT, INSERT, UPDATE"),
         ProtectTenantTable("workflows_step", app="SELECT, INSERT, UPDATE"),

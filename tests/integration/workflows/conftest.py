@@ -1,0 +1,128 @@
+"""The engine on real parts: gateway, policy, approvals and the stand-in vendors over HTTP."""
+
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.db import transaction
+
+from approvals import services as approvals
+from approvals.models import ApprovalRequest
+from approvals.types import Channel, Verdict
+from connectors import gateway
+from metering import services as metering
+from metering.types import Rate
+from policies.services import decide
+from tenants import scope
+from tenants.roles import Role
+from tests import gateway_ground as ground
+from tests import stand_ins
+from tests.conftest import _grant
+from tests.stand_ins import StandIns
+from workflows import library, services
+from workflows.engine import Engine
+from workflows.models import Run, Step
+
+
+@pytest.fixture(scope="session")
+def running_stand_ins() -> Iterator[StandIns]:
+    with stand_ins.running() as running:
+        yield running
+
+
+@pytest.fixture
+def vendors(running_stand_ins: StandIns) -> StandIns:
+    running_stand_ins.ctl("reset", {})
+    running_stand_ins.ctl("faults", method="DELETE")
+    return running_stand_ins
+
+
+class Floor:
+    """Tenant A, ready: triage policy in force, the library's workflow published, and somebody to start it."""
+
+    def __init__(self, side: SimpleNamespace, vendors: StandIns, actor_of: Callable[..., Any]) -> None:
+        self.side, self.vendors = side, vendors
+        self.alice, self.bob, self.dana = (
+            actor_of(person, side.tenant) for person in (side.alice, side.bob, side.dana)
+        )
+        self.sender = actor_of(side.sender, side.tenant, method="webhook")
+        self.engine = Engine(gateway, decide)
+
+    def incident(self, **fields: str) -> dict[str, str]:
+        return {"sys_id": self.vendors.incident(**fields), "number": "INC0000001"}
+
+    def start(self, trigger: dict[str, Any], *, key: str = "k1", workflow: str = "itsm-triage") -> Run:
+        environment_id = self.side.environment.id
+        return services.start_run(
+            workflow=workflow, environment_id=environment_id, trigger=trigger, starter=self.sender, key=key
+        )
+
+    def wake(self, run: Run) -> Run:
+        assert self.engine.wake(run.pk)
+        return self.seen(run)
+
+    def seen(self, run: Run) -> Run:
+        with transaction.atomic():
+            return Run.objects.select_related("version", "environment").get(pk=run.pk)
+
+    def steps(self, run: Run) -> dict[str, Step]:
+        with transaction.atomic():
+            return {step.key: step for step in Step.objects.filter(run=run)}
+
+    def states(self, run: Run) -> dict[str, str]:
+        return {key: str(step.state) for key, step in self.steps(run).items()}
+
+    def story(self, run: Run) -> list[tuple[str, ...]]:
+        """What happened, for the message of a failed test."""
+        told = [(step.key, step.state, step.code, step.detail) for step in self.steps(run).values()]
+        return [("run", run.state, run.code, run.detail), *told]
+
+    def due(self, run: Run) -> None:
+        """Time passes: whatever waits for a time is due."""
+        with transaction.atomic():
+            Step.objects.filter(run=run, due_at__isnull=False).update(due_at="2020-01-01T00:00:00Z")
+
+    def vote(self, run: Run, step: str = "write", verdict: Verdict = Verdict.APPROVE) -> None:
+        request_id = self.steps(run)[step].request_id
+        with transaction.atomic():
+            shown = ApprovalRequest.objects.get(pk=request_id).display_digest
+        approvals.cast_vote(
+            request_id=request_id,
+            actor=self.bob,
+            verdict=verdict,
+            reason="no" if verdict is Verdict.REJECT else "",
+            channel=Channel.CONSOLE,
+            seen_digest=shown,
+        )
+
+    def record(self, sys_id: str) -> dict[str, Any]:
+        return self.vendors.ctl("state", method="GET")["servicenow"]["incident"][sys_id]
+
+
+@pytest.fixture
+def unruled(world: SimpleNamespace, vendors: StandIns, actor_of: Callable[..., Any]) -> Iterator[Floor]:
+    """Everything but a policy."""
+    from tenants import services as tenants
+
+    side = world.a
+    side.sender = tenants.create_user(username="hook@a.test", password=None, name="Hook", kind="service")
+    _grant(side.tenant.id, side.workspace.id, side.sender.id, Role.SERVICE)
+    floor = Floor(side, vendors, actor_of)
+    with scope.enter(side.tenant.id):
+        ground.furnish(side, vendors, floor.alice)
+        price = Rate(Decimal(1), Decimal(5))
+        metering.set_price(
+            provider="anthropic", model="interlock-sandbox-1", rate=price, source="test", actor=floor.alice
+        )
+        services.publish_version(
+            workspace_id=side.workspace.id, source=library.source("itsm-triage"), actor=floor.alice
+        )
+        yield floor
+
+
+@pytest.fixture
+def floor(unruled: Floor) -> Floor:
+    ground.publish(unruled.side, unruled.alice)
+    return unruled

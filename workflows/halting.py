@@ -1,0 +1,48 @@
+"""STOP_AND_UNDO: runs under such a halt turn back, also those that only wait and ask the gateway nothing."""
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+
+from tenants import halts
+from tenants.models import Halt
+from workflows import wakeups
+from workflows.models import Run
+from workflows.types import ENGINE_RUN_STATES, RunState
+
+_STOPPABLE = ENGINE_RUN_STATES - {RunState.COMPENSATING}
+
+
+@transaction.atomic(durable=True)
+def stop_covered_runs(limit: int = 200) -> int:
+    """Mark the runs of the entered tenant that a halt tells to stop and undo; returns how many."""
+    stopped = 0
+    for halt in halts.every_active():
+        if halt.mode == Halt.Mode.STOP_AND_UNDO:
+            stopped += sum(_stop(run) for run in _covered(halt)[: limit - stopped])
+    return stopped
+
+
+def _covered(halt: Halt) -> QuerySet[Run]:
+    return Run.objects.filter(_matches(halt), state__in=_STOPPABLE, stop="").order_by("id")
+
+
+def _matches(halt: Halt) -> Q:
+    """Which runs a scope means; by connector or tool it means those that use it."""
+    value = halt.value
+    table = {
+        "global": Q(),
+        "tenant": Q(),
+        "workspace": Q(workspace_id=value),
+        "environment": Q(environment_id=value),
+        "workflow": Q(workflow_name=value),
+        "agent": Q(starter_id=value),
+        "connector": Q(pins__instances__contains=[value]),
+        "tool": Q(pins__tools__contains=[value]),
+    }
+    return table[halt.kind]
+
+
+def _stop(run: Run) -> bool:
+    if not wakeups.wake(run.pk):
+        return False
+    return bool(Run.objects.filter(pk=run.pk, stop="").update(stop="halted"))

@@ -1,0 +1,228 @@
+"""Verbs of workflows. Each outer verb is one durable transaction with its evidence inside."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F
+
+from approvals.types import State
+from connectors import gateway
+from connectors.calls import Answer
+from controlplane.lib import clock
+from controlplane.lib.errors import Invalid
+from evidence.services import record
+from tenants import payloads
+from tenants.actors import Actor
+from tenants.models import Environment
+from tenants.permissions import Perm, require
+from workflows import locks, wakeups
+from workflows.engine import ending
+from workflows.engine.work import Work
+from workflows.errors import (
+    DeadLetterClosed,
+    NotAttended,
+    RunClosed,
+    RunNotFound,
+    RunNotWaiting,
+    StepNotUnknown,
+)
+from workflows.events import (
+    OutcomeTold,
+    Redriven,
+    RunCancelRequested,
+    RunRetryRequested,
+    RunSettledByPerson,
+)
+from workflows.models import DeadLetter, Run, Step
+from workflows.publishing import check, publish_version
+from workflows.starting import Order, begin
+from workflows.types import (
+    ENGINE_RUN_STATES,
+    OPEN_RUN_STATES,
+    DeadLetterState,
+    RunState,
+    WaitReason,
+)
+
+__all__ = [
+    "cancel",
+    "check",
+    "publish_version",
+    "redrive",
+    "resolve_unknown",
+    "retry",
+    "settle_by_person",
+    "start_run",
+]
+
+ANSWERS: Mapping[str, RunState] = MappingProxyType(
+    {"rolled_back": RunState.ROLLED_BACK, "abandoned": RunState.ABANDONED}
+)
+"""What a person may say about a run that needs attention."""
+
+_ASK_AGAIN = frozenset({WaitReason.TIMER, WaitReason.THROTTLE, WaitReason.HALT, WaitReason.RECONCILE})
+
+
+@transaction.atomic
+def start_run(
+    *,
+    workflow: str,
+    environment_id: UUID,
+    trigger: dict[str, Any],
+    starter: Actor,
+    key: str,
+    received_at: datetime | None = None,
+) -> Run:
+    """Start the newest version of a workflow. The same key again is the same run; so is the open run of the
+    same ticket. Joins an open transaction.
+
+    `trigger`: the event as JSON without floats. Needs START_RUN; raises WorkflowUnknown, StartKeyReused,
+    NotATicket, ConnectorMissing.
+    """
+    environment = Environment.objects.get(pk=environment_id)
+    require(starter, Perm.START_RUN, environment.workspace_id)
+    received = received_at or clock.now()
+    order = Order(
+        workflow=workflow,
+        environment_id=environment_id,
+        trigger=trigger,
+        starter=starter,
+        key=f"{starter.id}:{key}",
+        received_at=received,
+    )
+    return begin(order)
+
+
+@transaction.atomic(durable=True)
+def cancel(*, run_id: UUID, reason: str, actor: Actor) -> None:
+    """Stop a run; what it did is taken back. Needs OPERATE; raises RunClosed."""
+    run = _open_run(run_id, actor)
+    if run.state not in ENGINE_RUN_STATES:
+        raise RunClosed(f"the run is {run.state}")
+    if run.stop:
+        return
+    Run.objects.filter(pk=run.pk).update(stop="cancelled")
+    _record(RunCancelRequested(reason[:500]), run, actor)
+    wakeups.wake(run.pk)
+
+
+@transaction.atomic(durable=True)
+def retry(*, run_id: UUID, actor: Actor) -> None:
+    """Try now what waits for a later time. Needs OPERATE; raises RunNotWaiting when nothing does."""
+    run = _open_run(run_id, actor)
+    waiting = Step.objects.filter(run=run, waits_for__in=_ASK_AGAIN)
+    keys = list(waiting.values_list("key", flat=True))
+    if not keys or run.state not in ENGINE_RUN_STATES:
+        raise RunNotWaiting(f"the run is {run.state}")
+    wakeups.wake(run.pk)
+    waiting.update(due_at=clock.now())
+    _record(RunRetryRequested(keys), run, actor)
+
+
+@transaction.atomic(durable=True)
+def settle_by_person(*, run_id: UUID, answer: str, reason: str, actor: Actor) -> None:
+    """A person has looked at a run that needed attention: `rolled_back` (by hand) or `abandoned` (as it is).
+
+    Needs OPERATE; raises NotAttended in any other state.
+    """
+    if answer not in ANSWERS or not reason.strip():
+        raise Invalid(f"say one of {', '.join(ANSWERS)}, and why", field="answer")
+    run = _open_run(run_id, actor)
+    if run.state != RunState.NEEDS_ATTENTION or not actor.is_person:
+        raise NotAttended(f"the run is {run.state}")
+    _record(RunSettledByPerson(answer, reason[:500]), run, actor)
+    work = Work(run, {step.key: step for step in Step.objects.filter(run=run)}, clock.now())
+    ending.close(work, ANSWERS[answer], "", detail=reason)
+
+
+def resolve_unknown(*, run_id: UUID, step: str, answer: Answer, actor: Actor) -> None:
+    """A person says whether a call of unknown outcome has landed; the run then goes on.
+
+    Needs OPERATE; raises StepNotUnknown, and what `gateway.resolve` refuses.
+    """
+    call_id = _unknown_call(run_id, step, actor)
+    gateway.resolve(call_id=call_id, actor=actor, answer=answer)
+    _told(run_id, step, call_id, answer, actor)
+
+
+@transaction.atomic(durable=True)
+def _unknown_call(run_id: UUID, key: str, actor: Actor) -> UUID:
+    run = _open_run(run_id, actor)
+    row = Step.objects.filter(run=run, key=key).first()
+    call_id = None if row is None else row.undo_call_id or row.call_id
+    if row is None or call_id is None or row.waits_for not in {WaitReason.RECONCILE, WaitReason.TIMER}:
+        raise StepNotUnknown(f"step {key} has no open outcome")
+    return call_id
+
+
+@transaction.atomic(durable=True)
+def _told(run_id: UUID, key: str, call_id: UUID, answer: Answer, actor: Actor) -> None:
+    run = _open_run(run_id, actor)
+    wakeups.wake(run.pk)
+    Step.objects.filter(run=run, key=key).update(due_at=clock.now())
+    _record(OutcomeTold(key, call_id, answer.value), run, actor)
+
+
+@transaction.atomic(durable=True)
+def redrive(*, dead_letter_id: UUID, actor: Actor) -> Run:
+    """Start a new run with the trigger of one that was given up, on the newest version. Needs OPERATE.
+
+    Raises RunNotWaiting while the old run is open, DeadLetterClosed when it has been redriven, PayloadExpired.
+    """
+    letter = DeadLetter.objects.select_for_update().filter(pk=dead_letter_id).first()
+    if letter is None:
+        raise RunNotFound()
+    old = _open_run(letter.run_id, actor)
+    if letter.state != DeadLetterState.OPEN:
+        raise DeadLetterClosed(f"redriven as run {letter.redriven_run_id}")
+    if old.state in OPEN_RUN_STATES:
+        raise RunNotWaiting("the run is not over yet: cancel or retry it instead")
+    run = begin(_redrive_order(old, letter, actor))
+    DeadLetter.objects.filter(pk=letter.pk).update(
+        state=DeadLetterState.REDRIVEN, redriven_run_id=run.pk, redriven_by=actor.label
+    )
+    _record(Redriven(letter.pk, run.pk), run, actor)
+    return run
+
+
+def _redrive_order(old: Run, letter: DeadLetter, actor: Actor) -> Order:
+    return Order(
+        workflow=old.workflow_name,
+        environment_id=old.environment_id,
+        trigger=payloads.get_json(old.trigger_digest),
+        starter=actor,
+        key=f"redrive:{letter.pk}",
+        received_at=clock.now(),
+        redrive_of=old.pk,
+    )
+
+
+def approval_decided(*, run_id: UUID, call_id: UUID, request_id: UUID, state: State) -> None:  # noqa: ARG001
+    """Bound to `approvals.ports.decided`: wake the run in the deciding transaction, and book the time it waited.
+
+    A request of no run (an approval card's own message) wakes nobody.
+    """
+    now = clock.now()
+    if not wakeups.wake(run_id):
+        return
+    Step.objects.filter(run_id=run_id, request_id=request_id).update(due_at=now)
+    for run in Run.objects.filter(pk=run_id, waiting_since__isnull=False):
+        waited = int((now - run.waiting_since).total_seconds() * 1000) if run.waiting_since else 0
+        Run.objects.filter(pk=run_id).update(waiting_since=None, human_wait_ms=F("human_wait_ms") + waited)
+
+
+def _open_run(run_id: UUID, actor: Actor) -> Run:
+    """The run, locked, for an operator; foreign and missing look the same."""
+    run = locks.open_run(run_id)
+    if run is None:
+        raise RunNotFound()
+    require(actor, Perm.OPERATE, run.workspace_id)
+    return run
+
+
+def _record(event: object, run: Run, actor: Actor) -> None:
+    record(event, actor=actor, workspace_id=run.workspace_id, run_id=run.pk)

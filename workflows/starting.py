@@ -1,0 +1,203 @@
+"""Starting runs: by a person, a service or a verified webhook, once per key and one at a time per ticket."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from connectors.ports import Delivery
+from connectors.types import Kind
+from controlplane.lib import clock, ids
+from controlplane.lib.canonical import Json, canonical, sha256_hex
+from controlplane.lib.errors import LostRace
+from controlplane.lib.events import Committed
+from controlplane.lib.logs import get_logger
+from evidence.services import record
+from tenants import payloads
+from tenants.actors import Actor
+from tenants.models import Environment
+from workflows import pinning, wakeups
+from workflows.definition.expressions import ExpressionError, Names, fill
+from workflows.definition.model import Definition, build
+from workflows.errors import NotATicket, StartKeyReused, WorkflowUnknown
+from workflows.events import RunStarted
+from workflows.models import Run, Step, Workflow, WorkflowVersion
+from workflows.publishing import newest
+from workflows.types import OPEN_RUN_STATES
+
+log = get_logger(__name__)
+
+_EVENT = Names(frozenset(), frozenset({"event"}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What is to be started. `key`: the same key again is the same run. `trigger`: JSON without floats."""
+
+    workflow: str
+    environment_id: UUID
+    trigger: dict[str, Any]
+    starter: Actor
+    key: str
+    received_at: datetime
+    redrive_of: UUID | None = None
+
+
+def begin(order: Order) -> Run:
+    """The run of an order, in the caller's open transaction: made, or found by its key or its open ticket.
+
+    Raises WorkflowUnknown, StartKeyReused, NotATicket, and what pinning refuses.
+    """
+    environment = Environment.objects.get(pk=order.environment_id)
+    version = newest(environment.workspace_id, order.workflow)
+    if version is None:
+        raise WorkflowUnknown(f"no version of {order.workflow} is published in this workspace")
+    definition = build(version.document)
+    draft = _draft(order, environment, version, definition)
+    Run.objects.bulk_create([draft], ignore_conflicts=True)
+    run = _existing(draft)
+    if run.pk != draft.pk:
+        return run
+    Step.objects.bulk_create(_steps(run, definition))
+    record(_started(run, order, environment, version), actor=order.starter, **_belongs(run))
+    wakeups.wake(run.pk)
+    return run
+
+
+def by_webhook(delivery: Delivery) -> None:
+    """Bound to `connectors.ports.received`: start every workflow of the workspace that waits for this event."""
+    for version in _listening(delivery):
+        begin(
+            Order(
+                workflow=version.workflow.name,
+                environment_id=delivery.environment_id,
+                trigger=_event_of(delivery),
+                starter=delivery.sender,
+                key=f"webhook:{delivery.delivery_id}:{version.workflow.name}",
+                received_at=clock.now(),
+            )
+        )
+
+
+def _listening(delivery: Delivery) -> list[WorkflowVersion]:
+    names = Workflow.objects.filter(workspace_id=delivery.workspace_id).values_list("name", flat=True)
+    versions = (newest(delivery.workspace_id, name) for name in names.order_by("name"))
+    return [version for version in versions if version is not None and _waits_for(version, delivery)]
+
+
+def _waits_for(version: WorkflowVersion, delivery: Delivery) -> bool:
+    trigger = build(version.document).trigger
+    return trigger is not None and trigger.connector == delivery.connector and trigger.event == delivery.event
+
+
+def _event_of(delivery: Delivery) -> dict[str, Any]:
+    """What expressions see as `event` and `trigger`: the `data` of a Standard Webhooks body, else all of it."""
+    data = delivery.body.get("data")
+    return data if isinstance(data, dict) else dict(delivery.body)
+
+
+def _draft(order: Order, environment: Environment, version: WorkflowVersion, definition: Definition) -> Run:
+    starter, now = order.starter, clock.now()
+    return Run(
+        id=ids.uuid7(),
+        workspace_id=environment.workspace_id,
+        environment=environment,
+        version=version,
+        workflow_name=definition.name,
+        workflow_version=definition.version,
+        start_key=_start_key(order.key),
+        ticket_key=ticket_key(definition, order.trigger),
+        ticket_id=_text(order.trigger, "sys_id"),
+        ticket_number=_text(order.trigger, "number"),
+        trigger_digest=payloads.put_json(order.trigger),
+        redrive_of=order.redrive_of,
+        starter_kind=starter.kind,
+        starter_id=starter.id,
+        starter_label=starter.label,
+        starter_method=starter.method,
+        on_behalf_of=starter.on_behalf_of,
+        pins=pinning.pins(definition),
+        received_at=order.received_at,
+        wake_at=now,
+    )
+
+
+def _start_key(key: str) -> str:
+    return key if len(key) <= 160 else f"sha256:{sha256_hex(key.encode())}"
+
+
+def ticket_key(definition: Definition, event: Mapping[str, Any]) -> str:
+    """What makes two events be about the same ticket; raises NotATicket when the event does not say."""
+    if definition.trigger is None:
+        return ""
+    try:
+        key = fill(definition.trigger.key, _EVENT, {"event": dict(event)})
+    except ExpressionError as error:
+        raise NotATicket(error.detail) from error
+    if not isinstance(key, str) or not 0 < len(key) <= 200:
+        raise NotATicket("the key of the trigger must be a text of 1 to 200 characters")
+    return key
+
+
+def _text(event: Mapping[str, Any], name: str) -> str:
+    value = event.get(name, "")
+    return value[:64] if isinstance(value, str) else ""
+
+
+def _existing(draft: Run) -> Run:
+    """The draft, the run of the same key, or the open run of the same ticket."""
+    by_key = Run.objects.filter(start_key=draft.start_key).first()
+    if by_key is not None:
+        return _same_order(by_key, draft)
+    same_ticket = Run.objects.filter(
+        workspace_id=draft.workspace_id,
+        workflow_name=draft.workflow_name,
+        ticket_key=draft.ticket_key,
+        state__in=OPEN_RUN_STATES,
+    )
+    found = same_ticket.first()
+    if found is None:
+        raise LostRace("the run of this ticket has just ended: try again")
+    log.info("the ticket has an open run: no second one", extra={"run_id": str(found.pk)})
+    return found
+
+
+def _same_order(known: Run, draft: Run) -> Run:
+    if (known.workflow_name, known.trigger_digest) != (draft.workflow_name, draft.trigger_digest):
+        raise StartKeyReused(f"the key belongs to run {known.pk}")
+    return known
+
+
+def _steps(run: Run, definition: Definition) -> list[Step]:
+    return [
+        Step(
+            run=run,
+            key=step.id,
+            position=position,
+            tool=step.tool,
+            writes=run.pins["steps"][step.id]["kind"] == Kind.WRITE,
+            needs=sorted(step.needs),
+        )
+        for position, step in enumerate(definition.steps)
+    ]
+
+
+def _belongs(run: Run) -> dict[str, UUID]:
+    return {"workspace_id": run.workspace_id, "run_id": run.pk}
+
+
+def _started(run: Run, order: Order, environment: Environment, version: WorkflowVersion) -> RunStarted:
+    trigger: Json = order.trigger
+    return RunStarted(
+        run_id=run.pk,
+        workflow=run.workflow_name,
+        version=run.workflow_version,
+        definition_digest=version.digest,
+        environment=environment.slug,
+        trigger=Committed(canonical(trigger)),
+        ticket=run.ticket_number or run.ticket_id or None,
+        tools={pin["tool"]: f"{pin['version']} {pin['manifest_digest']}" for pin in run.pins["steps"].values()},
+        models=run.pins["models"],
+        redrive_of=run.redrive_of,
+    )

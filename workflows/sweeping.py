@@ -1,0 +1,108 @@
+"""What time alone makes necessary. Every round is safe to repeat and to run in several processes at once.
+
+The queue may lose everything: a run whose time has come is found by its row.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from django.db import DatabaseError, connection, transaction
+
+from approvals import services as approvals
+from controlplane.lib import clock
+from controlplane.lib.errors import DomainError
+from controlplane.lib.logs import bind, get_logger
+from policies import services as policies
+from tenants import halts, payloads, scope
+from tenants.actors import Actor
+from tenants.services import every_tenant
+from workflows import halting, wakeups
+from workflows.models import Run
+from workflows.types import ENGINE_RUN_STATES
+
+log = get_logger(__name__)
+
+BATCH = 500
+PATIENCE_S = 20.0
+"""How long an enqueued wake-up may take to reach a worker before the run is enqueued again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chore:
+    """A piece of work and how often it is due, in seconds."""
+
+    name: str
+    every_s: float
+    work: Callable[[], object]
+
+
+def wake_overdue() -> int:
+    """Enqueue every run whose time has come, of all tenants; returns how many."""
+    return sum(_wake(tenant_id, run_id) for tenant_id, run_id in _due_runs())
+
+
+def _due_runs() -> list[tuple[UUID, UUID]]:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT tenant_id, run_id FROM routing.due_runs(%s)", [BATCH])
+        return list(cursor.fetchall())
+
+
+def _wake(tenant_id: UUID, run_id: UUID) -> bool:
+    """Once per patience and run, however many sweepers there are."""
+    now = clock.now()
+    with scope.enter(tenant_id), transaction.atomic():
+        due = Run.objects.filter(pk=run_id, state__in=ENGINE_RUN_STATES, wake_at__lte=now)
+        if not due.update(wake_at=now + timedelta(seconds=PATIENCE_S)):
+            return False
+        wakeups.enqueue(run_id)
+        return True
+
+
+def settle_halts() -> None:
+    """Stop what halts tell to stop, confirm halts, write what could not be written when they were engaged."""
+    for tenant_id in _tenants():
+        with scope.enter(tenant_id), bind(tenant_id=tenant_id):
+            halting.stop_covered_runs()
+            _confirm(Actor.system(tenant_id, "sweeper"))
+
+
+def _confirm(actor: Actor) -> None:
+    with transaction.atomic():
+        waiting = [halt.pk for halt in halts.every_active() if halt.confirmed_at is None and halt.tenant_id]
+    for halt_id in waiting:
+        halts.confirm(halt_id=halt_id, actor=actor)
+    halts.make_good(actor=actor)
+
+
+def forget_content() -> None:
+    """Erase payloads that are past their time; the bodies of webhooks are among them."""
+    for tenant_id in _tenants():
+        with scope.enter(tenant_id), transaction.atomic():
+            payloads.forget_expired()
+
+
+def _tenants() -> list[UUID]:
+    with transaction.atomic():
+        return every_tenant()
+
+
+CHORES = (
+    Chore("overdue runs", 0.5, wake_overdue),
+    Chore("halts", 1.0, settle_halts),
+    Chore("approval expiry", 2.0, approvals.expire_due),
+    Chore("policy freshness", 5.0, policies.refresh_due),
+    Chore("content retention", 600.0, forget_content),
+)
+
+
+def attempt(chore: Chore) -> None:
+    """Do a chore; a refusal or a lost connection ends this round of it only."""
+    try:
+        chore.work()
+    except DomainError as refusal:
+        log.warning("%s: %s", chore.name, refusal.detail)
+    except DatabaseError:
+        log.exception("%s: the database failed", chore.name)
+        connection.close()
