@@ -1,16 +1,25 @@
 """The only fetch for views: foreign and missing look the same."""
 
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Count, Max, Q, QuerySet
 
+from connectors.calls import CallState
 from connectors.errors import EndpointNotFound, InstanceNotFound
 from connectors.gateway.errors import CallNotFound
 from connectors.models import ConnectorInstance, SlackIdentity, ToolCall, WebhookEndpoint
+from connectors.types import JsonObject
+from controlplane.lib import clock
 from controlplane.lib.canonical import sha256_hex
+from tenants import payloads
 from tenants.actors import Actor
+from tenants.errors import PayloadExpired
 from tenants.permissions import Perm, held, holds_anywhere
+
+_FAILED = (CallState.UNKNOWN, CallState.FAILED_TRANSIENT, CallState.FAILED_PERMANENT)
 
 
 def call(actor: Actor, call_id: UUID) -> ToolCall:
@@ -39,6 +48,65 @@ def instance(actor: Actor, instance_id: UUID) -> ConnectorInstance:
     if found is None:
         raise InstanceNotFound()
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Images:
+    """The target before and after a write, and the undo in words. `withheld` says why there is nothing to see."""
+
+    before: JsonObject | None = None
+    after: JsonObject | None = None
+    undo: str = ""
+    withheld: str = ""
+
+
+def images(actor: Actor, call: ToolCall) -> Images:
+    """For those who may see content; it expires, and tenants that did not opt in never kept it."""
+    if Perm.VIEW_PAYLOADS not in held(actor, call.workspace_id):
+        return Images(withheld="Seeing content needs the permission “View payloads”.")
+    try:
+        before, after, recipe = map(_kept, (call.before_digest, call.after_digest, call.undo_digest))
+    except PayloadExpired:
+        return Images(withheld="The content has expired. Its digests stay in the evidence.")
+    return Images(before, after, str((recipe or {}).get("summary", "")))
+
+
+def _kept(digest: str) -> JsonObject | None:
+    content: JsonObject | None = payloads.get_json(digest) if digest else None
+    return content
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """A connector instance, judged by its calls of the last hour. `state` UNSEEN, HEALTHY, DEGRADED, DOWN or OFF."""
+
+    instance: ConnectorInstance
+    calls: int
+    failed: int
+    last_good_at: datetime | None
+
+    @property
+    def state(self) -> str:
+        if not self.instance.enabled:
+            return "OFF"
+        if not self.calls:
+            return "UNSEEN"
+        return "HEALTHY" if not self.failed else "DOWN" if self.failed == self.calls else "DEGRADED"
+
+    @property
+    def words(self) -> str:
+        return f"{self.calls} calls, {self.failed} failed" if self.calls else "no call in the last hour"
+
+
+def health(actor: Actor) -> list[Health]:
+    """Every instance of the tenant; what has failed is what did not settle well, denied calls do not count."""
+    hour = Q(calls__settled_at__gte=clock.now() - timedelta(hours=1))
+    settled = instances(actor).annotate(
+        settled=Count("calls", filter=hour & Q(calls__state__in=[CallState.SUCCEEDED, *_FAILED])),
+        failed=Count("calls", filter=hour & Q(calls__state__in=_FAILED)),
+        last_good_at=Max("calls__settled_at", filter=hour & Q(calls__state=CallState.SUCCEEDED)),
+    )
+    return [Health(row, row.settled, row.failed, row.last_good_at) for row in settled]
 
 
 def tenant_of_endpoint(token: str) -> UUID:

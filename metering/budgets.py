@@ -34,7 +34,14 @@ def require_tenant_budget(budgets: Iterable[Budget]) -> None:
 
 
 def hold(budget: Budget, *, call_id: UUID, micros: int, at: datetime, enforce: bool) -> None:
-    """Set micro-USD aside for a call; raises BudgetExceeded when they do not fit and `enforce` is set."""
+    """Set micro-USD aside for a call; raises BudgetExceeded when they do not fit and `enforce` is set.
+
+    A call that costs nothing holds nothing and takes no lock; a budget that is overspent refuses it all the same.
+    """
+    if not micros:
+        if enforce and remaining(budget, at) < 0:
+            raise _refusal(budget, micros)
+        return
     start = window_start(Period(budget.period), at)
     spent = _spent_in(start)
     rows = Budget.objects.filter(pk=budget.pk)
@@ -46,12 +53,14 @@ def hold(budget: Budget, *, call_id: UUID, micros: int, at: datetime, enforce: b
         reserved_micros=F("reserved_micros") + micros,
     )
     if not changed:
-        raise BudgetExceeded(_refusal(budget, micros), budget=str(budget), estimate_micros=micros)
+        raise _refusal(budget, micros)
     Reservation.objects.create(call_id=call_id, budget=budget, micros=micros)
 
 
 def charge(budget: Budget, *, micros: int, held: int, at: datetime) -> None:
     """Turn what was held into what was spent; spending past the limit is recorded, the next hold refuses."""
+    if not micros and not held:
+        return
     start = window_start(Period(budget.period), at)
     Budget.objects.filter(pk=budget.pk).update(
         spent_micros=_spent_in(start) + Value(micros),
@@ -76,5 +85,6 @@ def _later(start: datetime) -> Expression:
     return Greatest(F("window_start"), Value(start))
 
 
-def _refusal(budget: Budget, micros: int) -> str:
-    return f"the budget “{budget}” of {show(budget.limit_micros)} has no room for another {show(micros)}"
+def _refusal(budget: Budget, micros: int) -> BudgetExceeded:
+    room = f"the budget “{budget}” of {show(budget.limit_micros)} has no room for another {show(micros)}"
+    return BudgetExceeded(room, budget=str(budget), estimate_micros=micros)

@@ -1,4 +1,4 @@
-"""What publishing locks, in this order: the packs by name, then the row that activation and dispatch meet at."""
+"""What publishing locks, in this order: the row that activation and dispatch meet at, then the packs by name."""
 
 from uuid import UUID
 

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from controlplane.lib import clock
-from controlplane.lib.errors import Invalid, NotFound
+from controlplane.lib.errors import Invalid, LostRace, NotFound
 from evidence.services import record
 from policies import authoring, bundles, locks, point
 from policies.engine.protocol import PointFailure
@@ -39,12 +39,35 @@ def check(packs: Mapping[str, PackSource]) -> None:
 
 @transaction.atomic(durable=True)
 def activate_packs(
-    *, environment_id: UUID, packs: Mapping[str, PackSource], actor: Actor, reason: str, ttl_s: int | None
+    *,
+    environment_id: UUID,
+    packs: Mapping[str, PackSource],
+    actor: Actor,
+    reason: str,
+    ttl_s: int | None,
+    after_seq: int | None = None,
 ) -> Activation:
     """The second half of publishing: everything written or nothing."""
+    standing = locks.standing_for_change(environment_id)
+    if after_seq is not None and after_seq != (standing.seq if standing else 0):
+        raise LostRace("another policy was activated meanwhile: look at it first")
     versions = [_version(name, pack, actor) for name, pack in sorted(packs.items())]
     bundle = _bundle(packs, versions)
     return _activate(environment_id, bundle, author_id=actor.id, actor=actor, reason=reason, ttl_s=ttl_s)
+
+
+def standing_packs(environment_id: UUID) -> tuple[int, dict[str, PackSource]]:
+    """Number and packs of what is active; (0, {}) when nothing is. Needs an open transaction."""
+    standing = Standing.objects.select_related("activation__bundle").filter(environment_id=environment_id).first()
+    if standing is None:
+        return 0, {}
+    listed = standing.activation.bundle.packs
+    return standing.seq, {entry["pack"]: _source(entry["digest"]) for entry in listed}
+
+
+def _source(digest: str) -> PackSource:
+    version = PolicyVersion.objects.get(digest=digest)
+    return PackSource(version.source, version.data, version.tests)
 
 
 @transaction.atomic(durable=True)

@@ -23,19 +23,36 @@ _SKEW = timedelta(seconds=2)
 
 
 def publish(
-    *, environment_id: UUID, packs: Mapping[str, PackSource], actor: Actor, reason: str = "", ttl_s: int | None = None
+    *,
+    environment_id: UUID,
+    packs: Mapping[str, PackSource],
+    actor: Actor,
+    reason: str = "",
+    ttl_s: int | None = None,
+    after_seq: int | None = None,
 ) -> Activation:
     """Check, build, sign and activate packs as the whole policy of an environment (besides what is always in it).
 
-    `ttl_s`: 300 to 900 seconds that a freshness statement lives. Raises PolicyRefused with `findings`, or
-    EvaluatorUnavailable. Checking happens outside the transaction, in an evaluator of its own.
+    `ttl_s`: 300 to 900 seconds that a freshness statement lives. `after_seq`: the activation that this one is
+    meant to follow, LostRace if it is not. Raises PolicyRefused with `findings`, or EvaluatorUnavailable. Checking
+    happens outside the transaction, in an evaluator of its own.
     """
     publishing.require_ttl(ttl_s)
     with transaction.atomic():
         _require_policy_right(environment_id, actor, Perm.AUTHOR_POLICY, Perm.ACTIVATE_POLICY)
     publishing.check(packs)
     return publishing.activate_packs(
-        environment_id=environment_id, packs=packs, actor=actor, reason=reason, ttl_s=ttl_s
+        environment_id=environment_id, packs=packs, actor=actor, reason=reason, ttl_s=ttl_s, after_seq=after_seq
+    )
+
+
+def publish_pack(*, environment_id: UUID, name: str, pack: PackSource, actor: Actor, reason: str = "") -> Activation:
+    """Publish one pack beside the others that are active: added if it is new, replaced if it is there."""
+    with transaction.atomic():
+        _require_policy_right(environment_id, actor, Perm.AUTHOR_POLICY, Perm.ACTIVATE_POLICY)
+        seq, others = publishing.standing_packs(environment_id)
+    return publish(
+        environment_id=environment_id, packs={**others, name: pack}, actor=actor, reason=reason, after_seq=seq
     )
 
 

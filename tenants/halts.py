@@ -14,7 +14,7 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models import Q
 
 from controlplane.lib import clock
-from controlplane.lib.errors import Forbidden, Invalid
+from controlplane.lib.errors import Forbidden, Invalid, NotFound
 from controlplane.lib.logs import get_logger
 from tenants import ports, scope
 from tenants.actors import Actor
@@ -169,9 +169,11 @@ def release(*, halt_id: UUID, actor: Actor) -> Halt:
 
 
 def _open_halt(halt_id: UUID) -> Halt:
-    halt = Halt.objects.select_for_update().filter(pk=halt_id, released_at=None).first()
+    halt = Halt.objects.select_for_update().filter(pk=halt_id).first()
     if halt is None:
-        raise HaltState("there is no such halt in force")
+        raise NotFound
+    if halt.released_at is not None:
+        raise HaltState("this halt has been released already")
     return halt
 
 

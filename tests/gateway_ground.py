@@ -16,6 +16,7 @@ from tenants import vault
 from tenants.actors import Actor
 from tests.stand_ins import StandIns
 
+MODEL = "interlock-sandbox-1"
 CHANNEL = "C0ITSM"
 APPROVALS = "C0APPROVALS"
 
@@ -107,6 +108,11 @@ def spec_for(side: SimpleNamespace, tool: str, instance: str, args: dict[str, An
 
 def update_args(sys_id: str, **fields: str) -> dict[str, Any]:
     return {"sys_id": sys_id, "fields": fields or {"category": "network"}, "work_note": "Routed by triage."}
+
+
+def triage_args() -> dict[str, Any]:
+    text = {"short_description": "VPN drops every few minutes", "description": "since this morning"}
+    return {"model": MODEL, "prompt": "triage@1", "input": text, "schema": "triage_result@1"}
 
 
 def go(side: SimpleNamespace, spec: CallSpec) -> gateway.CallStatus:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
-from django.db import transaction
+from django.db import DatabaseError, transaction
 
 from connectors import locks
 from connectors.calls import FINAL, OPEN, CallState, CallStatus
@@ -60,7 +60,7 @@ def _go(call: ToolCall, actor: Actor) -> None:
     if not _observed(call, actor):
         return
     for _ in range(MOST_ROUNDS):
-        ruling = decide(call, actor=actor)
+        ruling = _ruled(call, actor)
         if ruling is None:
             return
         try:
@@ -72,7 +72,17 @@ def _go(call: ToolCall, actor: Actor) -> None:
         if ticket is not None:
             _send_and_settle(call, ruling, ticket, actor)
         return
-    _give_way(call, actor)
+    _give_way(call, "decision_stale", actor)
+
+
+def _ruled(call: ToolCall, actor: Actor) -> Ruling | None:
+    """The ruling; None also when it could not be recorded, because an unrecorded decision is none."""
+    try:
+        return decide(call, actor=actor)
+    except DatabaseError:
+        log.exception("a decision was not recorded")
+        _give_way(_again(call), "decision_not_recorded", actor)
+        return None
 
 
 def _observed(call: ToolCall, actor: Actor) -> bool:
@@ -95,7 +105,7 @@ def _again(call: ToolCall) -> ToolCall:
 
 
 @transaction.atomic(durable=True)
-def _give_way(call: ToolCall, actor: Actor) -> None:
-    """The ground keeps moving (policy, history of the ticket): not now."""
+def _give_way(call: ToolCall, code: str, actor: Actor) -> None:
+    """The ground moves (policy, history of the ticket) or gives way (evidence): not now."""
     soon = clock.now() + timedelta(seconds=clocks.HOLD_RETRY_S)
-    waiting.hold(call, CallState.THROTTLED, code="decision_stale", retry_at=soon, actor=actor)
+    waiting.hold(call, CallState.THROTTLED, code=code, retry_at=soon, actor=actor)

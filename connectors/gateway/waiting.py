@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
 
+from django.db import DatabaseError, transaction
+
 from approvals import services as approvals
 from approvals.models import ApprovalRequest
 from approvals.types import State, Tier
@@ -14,10 +16,13 @@ from connectors.gateway import display, obligations, scopes
 from connectors.gateway.binding import Bound
 from connectors.models import ToolCall
 from connectors.types import Risk
+from controlplane.lib.logs import get_logger
 from evidence.services import record
 from metering.services import run_cost
 from policies.types import Decision, Effect
 from tenants.actors import Actor
+
+log = get_logger(__name__)
 
 DEFAULT_EXPIRY_S = 3600
 
@@ -67,13 +72,21 @@ def keep_waiting(call: ToolCall, **changes: object) -> None:
 
 
 def hold(call: ToolCall, state: CallState, *, code: str, retry_at: datetime, actor: Actor, detail: str = "") -> None:
-    """Not now: nothing was sent. Told once per reason, not at every look."""
+    """Not now: nothing was sent. Told once per reason, not at every look, and held also when it cannot be told."""
     told = (call.state, call.code) == (state, code)
     held = {"code": code[:80], "detail": detail[:500], "retry_at": retry_at, "lease_until": None}
     locks.move(call, state, **held)
     if not told:
-        event = CallHeld(call.pk, call.tool, state.value, code[:80])
-        record(event, actor=actor, workspace_id=call.workspace_id, run_id=call.told_run_id)
+        _record_if_possible(call, CallHeld(call.pk, call.tool, state.value, code[:80]), actor)
+
+
+def _record_if_possible(call: ToolCall, event: CallHeld, actor: Actor) -> None:
+    """Holding back needs no evidence; it may be the evidence that cannot be written."""
+    try:
+        with transaction.atomic():
+            record(event, actor=actor, workspace_id=call.workspace_id, run_id=call.told_run_id)
+    except DatabaseError:
+        log.exception("a call is held back without its evidence")
 
 
 def close(call: ToolCall, state: CallState, *, code: str, actor: Actor, detail: str = "") -> None:

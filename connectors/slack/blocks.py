@@ -6,6 +6,7 @@ The card is decoration: what a click decides is the request, bound by digest on 
 from collections.abc import Mapping
 from typing import Any
 
+from connectors.slack.text import plain
 from connectors.types import JsonObject
 
 APPROVE, REJECT, OPEN = "approve", "reject", "open_console"
@@ -28,7 +29,7 @@ def card(
 ) -> list[JsonObject]:
     """The blocks. `value` is what a button carries back; requests that need step-up have no buttons."""
     parts = [
-        {"type": "header", "text": _plain(f"{HEADLINES[state]}: {display['title']}", _TITLE)},
+        {"type": "header", "text": plain(f"{HEADLINES[state]}: {display['title']}", _TITLE)},
         _section(f"{display['target']} · {display['tool']} · risk {display['risk']}"),
         *_changes(display),
         *(_section(f"Why: {reason['message']}") for reason in display["reason"][:3]),
@@ -52,10 +53,10 @@ def reject_modal(value: str) -> JsonObject:
         "type": "modal",
         "callback_id": REJECT_CALLBACK,
         "private_metadata": value,
-        "title": _plain("Reject", 24),
-        "submit": _plain("Reject", 24),
-        "close": _plain("Cancel", 24),
-        "blocks": [{"type": "input", "block_id": REASON_BLOCK, "label": _plain("Why?", 80), "element": field}],
+        "title": plain("Reject", 24),
+        "submit": plain("Reject", 24),
+        "close": plain("Cancel", 24),
+        "blocks": [{"type": "input", "block_id": REASON_BLOCK, "label": plain("Why?", 80), "element": field}],
     }
 
 
@@ -76,22 +77,17 @@ def _undo(undo: Mapping[str, Any]) -> str:
 
 def _actions(value: str, console_url: str, step_up: bool) -> list[JsonObject]:
     """High tiers are decided in the console, where a fresh second factor can be asked for."""
-    go = {"type": "button", "action_id": OPEN, "text": _plain("Open in console", 75), "url": console_url}
+    go = {"type": "button", "action_id": OPEN, "text": plain("Open in console", 75), "url": console_url}
     if step_up:
         return [{"type": "actions", "elements": [go]}]
-    yes = {"type": "button", "action_id": APPROVE, "style": "primary", "value": value, "text": _plain("Approve", 75)}
-    no = {"type": "button", "action_id": REJECT, "style": "danger", "value": value, "text": _plain("Reject", 75)}
+    yes = {"type": "button", "action_id": APPROVE, "style": "primary", "value": value, "text": plain("Approve", 75)}
+    no = {"type": "button", "action_id": REJECT, "style": "danger", "value": value, "text": plain("Reject", 75)}
     return [{"type": "actions", "elements": [yes, no, go]}]
 
 
 def _section(text: str) -> JsonObject:
-    return {"type": "section", "text": _plain(text, _LINE)}
+    return {"type": "section", "text": plain(text, _LINE)}
 
 
 def _context(text: str) -> JsonObject:
-    return {"type": "context", "elements": [_plain(text, _LINE)]}
-
-
-def _plain(text: str, most: int) -> JsonObject:
-    shown = text if len(text) <= most else text[: most - 1] + "…"
-    return {"type": "plain_text", "text": shown, "emoji": False}
+    return {"type": "context", "elements": [plain(text, _LINE)]}

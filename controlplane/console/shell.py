@@ -82,7 +82,6 @@ def _navigation(slug: str, counts: dict[str, int]) -> tuple[tuple[Item, ...], ..
         tuple(
             Item(name, key, label, reverse(f"console:{name}", args=[slug]), counts.get(name, 0))
             for name, key, label in group
-            if name in {"now", "halts", "approvals", "costs"}
         )
         for group in NAVIGATION
     )

@@ -3,14 +3,35 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
-from controlplane.console import approvals, costs, halts, now, sessions, themes
+from controlplane.console import (
+    approvals,
+    costs,
+    deadletters,
+    evidence,
+    halts,
+    now,
+    rooms,
+    runs,
+    sessions,
+    themes,
+)
 
 app_name = "console"
 
 of_tenant = [
     path("", now.Now.as_view(), name="now"),
+    path("runs/", runs.Runs.as_view(), name="runs"),
+    path("runs/<uuid:id>/", runs.RunDetail.as_view(), name="run"),
+    path("runs/<uuid:id>/bundle/", evidence.RunBundle.as_view(), name="run-bundle"),
+    path("dead-letters/", deadletters.DeadLetters.as_view(), name="dead-letters"),
     path("approvals/", approvals.Approvals.as_view(), name="approvals"),
     path("approvals/<uuid:id>/", approvals.Approval.as_view(), name="approval"),
+    path("workflows/", rooms.Workflows.as_view(), name="workflows"),
+    path("workflows/<uuid:id>/", rooms.WorkflowDetail.as_view(), name="workflow"),
+    path("policies/", rooms.Policies.as_view(), name="policies"),
+    path("connectors/", rooms.Connectors.as_view(), name="connectors"),
+    path("evidence/trust.json", evidence.TrustFile.as_view(), name="trust"),
+    path("evidence/", evidence.Evidence.as_view(), name="evidence"),
     path("costs/", costs.Costs.as_view(), name="costs"),
     path("halts/", halts.Halts.as_view(), name="halts"),
     path("halts/check/", halts.HaltCheck.as_view(), name="halt-check"),

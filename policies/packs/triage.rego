@@ -12,6 +12,9 @@ name := "itsm-triage"
 
 writable := {"category", "impact", "urgency", "assignment_group", "work_notes"}
 
+# What business rules of ServiceNow change along with the fields above is put back with them.
+restorable := writable | {"assigned_to", "state"}
+
 update_args := {"sys_id", "fields", "work_note"}
 
 approval_expires_s := 3600
@@ -88,12 +91,12 @@ undo_findings contains {
 	"effect": "DENY",
 	"code": "forbidden_field",
 	"rule": "interlock.packs.triage.undo_write",
-	"message": "Only fields that triage may write are put back.",
+	"message": "Only fields that triage may write, and what changed with them, are put back.",
 } if {
 	lib.in_workflow(name)
 	input.resource.tool == "servicenow.incident.restore"
 	some field, _ in object.get(input.resource.args, "fields", {})
-	not field in writable
+	not field in restorable
 }
 
 calling if {

@@ -101,3 +101,15 @@ test_undo_is_a_lane_of_its_own if {
 	undo := object.union(forward, {"action": "tool.compensate", "context": {"lane": "compensation"}})
 	effect(undo) == "ALLOW"
 }
+
+test_undo_puts_back_what_business_rules_changed_and_nothing_else if {
+	compensation := {"action": "tool.compensate", "context": {"lane": "compensation"}}
+	reassigned := of_tool("servicenow.incident.restore", {"sys_id": "0", "fields": {"assigned_to": {}}})
+	effect(object.union(reassigned, compensation)) == "ALLOW"
+	closed := of_tool("servicenow.incident.restore", {"sys_id": "0", "fields": {"close_code": {}}})
+	effect(object.union(closed, compensation)) == "DENY"
+}
+
+test_reading_what_may_be_chosen_is_allowed if {
+	effect(of_tool("servicenow.choices.get", {})) == "ALLOW"
+}

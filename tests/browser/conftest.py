@@ -79,7 +79,8 @@ def _ready(address: str, process: subprocess.Popen[bytes], log: Path) -> str:
 class Visitor:
     """A browser window of one person, which remembers everything that the policy forbids."""
 
-    def __init__(self, context: BrowserContext, address: str) -> None:
+    def __init__(self, context: BrowserContext, address: str, who: str) -> None:
+        self.who = who
         self.page: Page = context.new_page()
         self.address = address
         self.complaints: list[str] = []
@@ -126,7 +127,7 @@ def visit(browser: Browser, server: str) -> Iterator[Callable[..., Visitor]]:
         if user is not None:
             context.add_cookies([{"name": "sessionid", "value": _session(user), "url": server}])
         contexts.append(context)
-        visitors.append(Visitor(context, server))
+        visitors.append(Visitor(context, server, getattr(user, "username", "nobody")))
         return visitors[-1]
 
     yield enter

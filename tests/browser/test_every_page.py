@@ -2,50 +2,49 @@
 
 from collections.abc import Callable
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from tests.asking import ask
+from tests.running import stopped_run
 
 pytestmark = pytest.mark.browser
 
 PAGES = [
-    "/",
     "/o/a/",
-    "/o/a/approvals/",
+    "/o/a/runs/",
     "/o/a/approvals/?show=all",
+    "/o/a/dead-letters/",
+    "/o/a/workflows/",
+    "/o/a/policies/",
+    "/o/a/connectors/",
     "/o/a/costs/",
+    "/o/a/evidence/",
     "/o/a/halts/",
-    "/o/a/nothing/",
-    "/o/a/admin/",
 ]
 
 
-@pytest.fixture
-def pages(server: str, world: SimpleNamespace) -> list[str]:
-    """Every page: empty ones, and one with a question on it."""
-    return [*PAGES, f"/o/a/approvals/{ask(world).id}/"]
+def full(world: SimpleNamespace) -> list[str]:
+    """Fill the pages; the addresses of all of them, those about one thing as well."""
+    run, request = stopped_run(world), ask(world)
+    tabs = [f"/o/a/runs/{run.id}/?tab={tab}" for tab in ("timeline", "calls", "decisions", "evidence")]
+    return [*PAGES, *tabs, f"/o/a/workflows/{run.version_id}/", f"/o/a/approvals/{request.id}/", "/o/a/nothing/"]
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing(visit: Callable, world: SimpleNamespace, pages: list[str], theme: str) -> None:
-    found = {}
-    for user in (world.a.alice, world.a.bob):
-        visitor = visit(user, theme=theme)
-        for path in pages:
-            visitor.open(path)
-            found[user.username, path] = visitor.accessibility()
+def test_axe_finds_nothing(visit: Callable, world: SimpleNamespace, theme: str) -> None:
+    found = axe(visit(None, theme=theme), ["/login/"])
+    found |= axe(visit(world.a.alice, theme=theme), [*PAGES, "/", "/o/a/admin/"])
+    found |= axe(visit(world.a.bob, theme=theme), full(world))
     assert {where: said for where, said in found.items() if said} == {}
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing_on_the_way_in(visit: Callable, theme: str) -> None:
-    visitor = visit(None, theme=theme)
-    visitor.open("/login/")
-    assert visitor.accessibility() == []
+def axe(visitor: Any, paths: list[str]) -> dict[str, list[str]]:
+    return {f"{path} {visitor.who}": visitor.accessibility() for path in paths if visitor.open(path)}
 
 
-def test_every_page_reflows_at_320_pixels(visit: Callable, world: SimpleNamespace, pages: list[str]) -> None:
+def test_every_page_reflows_at_320_pixels(visit: Callable, world: SimpleNamespace) -> None:
     visitor = visit(world.a.bob, width=320)
-    wider = {path: visitor.widest() for path in pages if visitor.open(path)}
+    wider = {path: visitor.widest() for path in full(world) if visitor.open(path)}
     assert {path: pixels for path, pixels in wider.items() if pixels > 0} == {}

@@ -4,39 +4,16 @@ Rows of B are put into every tenant table by the superuser, made from the catalo
 existing. Then the app role, in the scope of A and in none, must see nothing of them and write nothing into B.
 """
 
-import json
-import uuid
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from types import SimpleNamespace
-from typing import Any
 
 import psycopg
 import pytest
 from psycopg import sql
 
 from tests import ground
+from tests.made_up import GLOBAL_TABLES, drop_checks, insert, owner_column, row, tables
 
-GLOBAL_TABLES = {
-    "auth_group",
-    "auth_group_permissions",
-    "auth_permission",
-    "console_loginwindow",
-    "django_admin_log",
-    "django_content_type",
-    "django_migrations",
-    "django_q_ormq",
-    "django_q_schedule",
-    "django_q_task",
-    "django_session",
-    "guardian_groupobjectpermission",
-    "guardian_userobjectpermission",
-    "metering_modelprice",
-    "tenants_user",
-    "tenants_user_groups",
-    "tenants_user_user_permissions",
-    "workflows_wakeup",
-}
 HIDDEN_FROM_APP = {
     "django_q_ormq",
     "django_q_schedule",
@@ -44,67 +21,7 @@ HIDDEN_FROM_APP = {
     "guardian_groupobjectpermission",
     "guardian_userobjectpermission",
 }
-SHOWN_TO_EVERY_TENANT_WHEN_GLOBAL = {"tenants_halt"}
 A, B = "0a" * 16, "0b" * 16
-
-SAMPLES = {
-    "uuid": lambda: str(uuid.uuid4()),
-    "text": lambda: uuid.uuid4().hex,
-    "character varying": lambda: uuid.uuid4().hex,
-    "boolean": lambda: False,
-    "integer": lambda: 1,
-    "smallint": lambda: 1,
-    "bigint": lambda: uuid.uuid4().int % 2**40,
-    "numeric": lambda: 1,
-    "double precision": lambda: 1.0,
-    "timestamp with time zone": lambda: datetime.now(UTC).isoformat(),
-    "date": lambda: datetime.now(UTC).date().isoformat(),
-    "jsonb": dict,
-    "bytea": lambda: "\\x" + uuid.uuid4().hex * 2,
-    "ARRAY": list,
-}
-"""Made-up values by column type, for rows that only have to exist."""
-
-
-def _tables(connection: psycopg.Connection) -> list[str]:
-    rows = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1").fetchall()
-    return [row[0] for row in rows]
-
-
-def _owner_column(table: str) -> str:
-    return "id" if table == "tenants_tenant" else "tenant_id"
-
-
-def _columns(connection: psycopg.Connection, table: str) -> list[tuple[str, str, int | None]]:
-    return connection.execute(
-        "SELECT column_name, data_type, character_maximum_length FROM information_schema.columns"
-        " WHERE table_schema = 'public' AND table_name = %s AND is_generated = 'NEVER'",
-        [table],
-    ).fetchall()
-
-
-def _row(connection: psycopg.Connection, table: str, tenant_id: str) -> dict[str, Any]:
-    made = {name: SAMPLES[kind]() for name, kind, _ in _columns(connection, table)}
-    for name, _, longest in _columns(connection, table):
-        made[name] = made[name][:longest] if longest else made[name]
-    made[_owner_column(table)] = tenant_id
-    return made
-
-
-def _insert(connection: psycopg.Connection, table: str, row: dict[str, Any]) -> None:
-    statement = sql.SQL("INSERT INTO {0} SELECT * FROM jsonb_populate_record(NULL::{0}, %s::jsonb)")
-    connection.execute(statement.format(sql.Identifier(table)), [json.dumps(row)])
-
-
-def _drop_checks(connection: psycopg.Connection, table: str) -> None:
-    """Only in this clone: a made-up row need not make sense, it has to be somebody's."""
-    names = connection.execute(
-        "SELECT conname FROM pg_constraint WHERE conrelid = %s::regclass AND contype = 'c'", [table]
-    ).fetchall()
-    for (name,) in names:
-        connection.execute(
-            sql.SQL("ALTER TABLE {} DROP CONSTRAINT {}").format(sql.Identifier(table), sql.Identifier(name))
-        )
 
 
 @pytest.fixture(scope="module")
@@ -114,13 +31,13 @@ def populated() -> Iterator[SimpleNamespace]:
     ground.clone(name)
     app_dsn = ground.LOCATOR.server().dsn("interlock_app", ground.LOCATOR.password("app"), name)
     with psycopg.connect(ground.superuser_dsn(name), autocommit=True) as admin, psycopg.connect(app_dsn) as app:
-        tables = [t for t in _tables(admin) if t not in GLOBAL_TABLES]
+        mine = [t for t in tables(admin) if t not in GLOBAL_TABLES]
         admin.execute("SET session_replication_role = replica")
-        for table in tables:
-            _drop_checks(admin, table)
+        for table in mine:
+            drop_checks(admin, table)
             for owner in (A, B):
-                _insert(admin, table, _row(admin, table, owner))
-        yield SimpleNamespace(admin=admin, app=app, tables=tables)
+                insert(admin, table, row(admin, table, owner))
+        yield SimpleNamespace(admin=admin, app=app, tables=mine)
     ground.drop(name)
 
 
@@ -162,7 +79,7 @@ def test_no_row_of_b_is_seen_while_the_superuser_counts_some(
     seen = {}
     for table in populated.tables:
         query = sql.SQL("SELECT count(*) FROM {} WHERE {} = %s").format(
-            sql.Identifier(table), sql.Identifier(_owner_column(table))
+            sql.Identifier(table), sql.Identifier(owner_column(table))
         )
         assert populated.admin.execute(query, [B]).fetchone()[0] > 0, table
         if _readable(app, table):
@@ -186,11 +103,11 @@ def test_nothing_can_be_written_into_b(populated: SimpleNamespace, app: psycopg.
 
 
 def _try_insert(populated: SimpleNamespace, app: psycopg.Connection, table: str) -> None:
-    _insert(app, table, _row(populated.admin, table, B))
+    insert(app, table, row(populated.admin, table, B))
 
 
 def _try_move(populated: SimpleNamespace, app: psycopg.Connection, table: str) -> None:
-    column = sql.Identifier(_owner_column(table))
+    column = sql.Identifier(owner_column(table))
     app.execute(sql.SQL("UPDATE {} SET {} = %s").format(sql.Identifier(table), column), [B])
 
 

@@ -1,4 +1,5 @@
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,6 +9,8 @@ from approvals import ports
 from approvals import services as approvals
 from approvals.models import ApprovalRequest
 from approvals.types import Channel, Verdict
+from metering import services as metering
+from metering.types import Rate
 from tenants import scope
 from tests import gateway_ground as ground
 from tests import stand_ins
@@ -69,3 +72,9 @@ def approve(actor_of: Callable[..., Any]) -> Callable[..., Any]:
         )
 
     return vote
+
+
+@pytest.fixture
+def priced_model(ready: SimpleNamespace) -> None:
+    rate = Rate(Decimal(1), Decimal(5))
+    metering.set_price(provider="anthropic", model=ground.MODEL, rate=rate, source="test", actor=ready.admin)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from controlplane.lib import clock, ids
 from controlplane.lib.errors import Invalid
@@ -85,6 +86,15 @@ def test_compensation_is_charged_but_never_refused(books: SimpleNamespace) -> No
     assert sums(books) == (1_000_005, 0)
     with pytest.raises(BudgetExceeded):
         reserve(books, estimate_micros=0)
+
+
+def test_a_call_that_costs_nothing_takes_no_lock(books: SimpleNamespace) -> None:
+    with CaptureQueriesContext(connection) as seen:
+        reserve(books, estimate_micros=0)
+    assert not [query for query in seen.captured_queries if query["sql"].startswith(("UPDATE", "INSERT"))]
+    reserve(books, estimate_micros=1_000_000)
+    reserve(books, estimate_micros=0)
+    assert sums(books) == (1_000_000, 0)
 
 
 def test_a_call_holds_once_however_often_it_asks(books: SimpleNamespace) -> None:

@@ -19,16 +19,25 @@ def inside(world: SimpleNamespace) -> Iterator[SimpleNamespace]:
 
 
 @pytest.fixture
-def published(inside: SimpleNamespace, actor_of: Callable[..., Any]) -> SimpleNamespace:
-    """Tenant A with the triage policy active in prod; the checks of publishing are tested elsewhere."""
+def activate(inside: SimpleNamespace, actor_of: Callable[..., Any]) -> Callable[..., Any]:
+    """Activate the triage pack in prod of tenant A, without the checks of publishing (tested elsewhere)."""
+
+    def make(channels: list[str] = CHANNELS, **changes: Any) -> Any:
+        return publishing.activate_packs(
+            environment_id=inside.environment.id,
+            packs={"triage": packs.triage(channels=channels)},
+            actor=actor_of(inside.alice, inside.tenant),
+            **{"reason": "", "ttl_s": None, **changes},
+        )
+
+    return make
+
+
+@pytest.fixture
+def published(inside: SimpleNamespace, actor_of: Callable[..., Any], activate: Callable[..., Any]) -> SimpleNamespace:
+    """Tenant A with the triage policy active in prod, and its `actor` alice."""
     inside.actor = actor_of(inside.alice, inside.tenant)
-    inside.activation = publishing.activate_packs.__wrapped__(
-        environment_id=inside.environment.id,
-        packs={"triage": packs.triage(channels=CHANNELS)},
-        actor=inside.actor,
-        reason="",
-        ttl_s=None,
-    )
+    inside.activation = activate()
     return inside
 
 

@@ -61,6 +61,7 @@ SYSTEM = {"context__lane": "system", "subject__type": "system", "resource__workf
 
 TABLE: list[tuple[str, dict[str, Any], str, set[str]]] = [
     ("reading an incident", document("servicenow.incident.get", {"sys_id": "0"}), "ALLOW", set()),
+    ("reading what may be chosen", document("servicenow.choices.get", {}), "ALLOW", set()),
     ("asking a model", document("llm.generate", {"model": "m", "prompt": "p", "input": {}}), "ALLOW", set()),
     ("a model in the undo lane", document("llm.generate", {}, context__lane="compensation"), "DENY", {"default_deny"}),
     ("a write", write({"category": "network"}), "REQUIRE_HITL", {"write_needs_approval"}),
@@ -114,7 +115,7 @@ TABLE: list[tuple[str, dict[str, Any], str, set[str]]] = [
     ),
     (
         "an undo of a foreign field",
-        document("servicenow.incident.restore", {"fields": {"state": {}}}, **UNDO),
+        document("servicenow.incident.restore", {"fields": {"close_code": {}}}, **UNDO),
         "DENY",
         {"forbidden_field"},
     ),

@@ -1,0 +1,89 @@
+"""Every page answers its members and nobody else, empty as well as full."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from tenants import scope, services
+from tenants.actors import Actor
+from tenants.roles import Role
+from tests.running import stopped_run
+
+PAGES = [
+    "",
+    "runs/",
+    "runs/?state=FAILED&q=INC0010001",
+    "approvals/",
+    "dead-letters/",
+    "workflows/",
+    "policies/",
+    "connectors/",
+    "costs/",
+    "evidence/",
+    "evidence/trust.json",
+    "halts/",
+]
+NOTHING = "0190f7a0-0000-7000-8000-000000000000"
+
+
+def test_members_see_every_page_and_strangers_none(signed_in, world: SimpleNamespace) -> None:
+    bob, charlie = signed_in(world.a.bob), signed_in(world.charlie)
+    assert {page: bob.get(f"/o/a/{page}").status_code for page in PAGES} == dict.fromkeys(PAGES, 200)
+    assert {page: charlie.get(f"/o/a/{page}").status_code for page in PAGES} == dict.fromkeys(PAGES, 404)
+
+
+def test_what_is_not_there_is_404(signed_in, world: SimpleNamespace) -> None:
+    alice = signed_in(world.a.alice)
+    for kind in ("runs", "workflows", "approvals"):
+        assert alice.get(f"/o/a/{kind}/{NOTHING}/").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("tab", "said"),
+    [
+        ("timeline", "A person must look"),
+        ("calls", "Puts the category back to inquiry"),
+        ("decisions", "No decision yet"),
+        ("evidence", "Export"),
+    ],
+)
+def test_a_run_says_where_it_stopped_and_what_it_wrote(signed_in, world: SimpleNamespace, tab: str, said: str) -> None:
+    run = stopped_run(world)
+    page = signed_in(world.a.bob).get(f"/o/a/runs/{run.id}/?tab={tab}").content.decode()
+    assert "the channel does not exist" in page
+    assert said in page
+
+
+def test_before_and_after_need_the_permission_to_see_content(signed_in, world: SimpleNamespace) -> None:
+    run = stopped_run(world)
+    with scope.enter(world.a.tenant.id):
+        installer = Actor.system(world.a.tenant.id, "installer")
+        place = world.a.workspace.id
+        services.grant_role(user_id=world.charlie.id, role=Role.VIEWER, workspace_id=place, actor=installer)
+    seen = {user.username: _calls_of(signed_in, user, run) for user in (world.a.bob, world.charlie)}
+    assert "<del>inquiry</del>" in seen["bob@a.test"]
+    assert "inquiry" not in seen["charlie@b.test"]
+    assert "needs the permission" in seen["charlie@b.test"]
+
+
+def _calls_of(signed_in, user: object, run: object) -> str:
+    return signed_in(user).get(f"/o/a/runs/{run.id}/?tab=calls").content.decode()
+
+
+def test_runs_are_found_by_state_and_ticket(signed_in, world: SimpleNamespace) -> None:
+    run = stopped_run(world)
+    bob = signed_in(world.a.bob)
+    for query, rows in (("", 1), ("?state=NEEDS_ATTENTION", 1), ("?state=SUCCEEDED", 0), ("?q=inc0010001", 1)):
+        assert bob.get(f"/o/a/runs/{query}").content.decode().count("data-row") == rows, query
+    assert f"/o/a/runs/{run.id}/" in bob.get("/o/a/").content.decode()
+    assert "channel_not_found" in bob.get("/o/a/dead-letters/").content.decode()
+
+
+def test_the_list_of_runs_asks_the_same_number_of_questions_for_one_row_and_for_many(
+    signed_in, world: SimpleNamespace, django_assert_max_num_queries
+) -> None:
+    for _ in range(12):
+        stopped_run(world)
+    bob = signed_in(world.a.bob)
+    with django_assert_max_num_queries(45):
+        assert bob.get("/o/a/runs/").content.decode().count("data-row") == 12

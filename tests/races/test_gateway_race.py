@@ -1,0 +1,108 @@
+"""Many workers at one call, and the kill switch among them: judged by the stand-ins' ledger."""
+
+import threading
+import uuid
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.db import connections, transaction
+
+from approvals import ports
+from connectors import gateway
+from connectors.calls import CallState
+from connectors.models import CallAttempt, ToolCall
+from evidence.models import Event
+from tenants import halts, scope
+from tenants.models import Halt
+from tests import gateway_ground as ground
+from tests.races.threads import at_once
+from tests.stand_ins import StandIns
+
+pytestmark = pytest.mark.races
+
+WORKERS = 20
+
+
+@pytest.fixture
+def committed(committed_db: str, ready: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """Calls are made without a run here, so nobody is woken by a decision."""
+    monkeypatch.setattr(ports.decided, "_bound", lambda **_: None)
+    return ready
+
+
+def _in_scope(side: SimpleNamespace, work: Callable[[], Any]) -> Callable[[], Any]:
+    def run() -> Any:
+        with scope.enter(side.tenant.id):
+            return work()
+
+    return run
+
+
+def test_twenty_workers_at_one_approved_call_make_one_effect(
+    committed: SimpleNamespace,
+    vendors: StandIns,
+    approve: Callable[..., Any],
+) -> None:
+    args = ground.update_args(vendors.incident(category="inquiry"))
+    call = ground.go(committed, ground.spec_for(committed, "servicenow.incident.update", "servicenow", args))
+    approve(committed, call.request_id)
+    engine = ground.worker(committed)
+    at_once(_in_scope(committed, lambda: gateway.advance(call_id=call.call_id, actor=engine)), WORKERS)
+    done = gateway.status(call_id=call.call_id)
+    assert done.state is CallState.SUCCEEDED, done
+    assert len(ground.writes(vendors)) == 1
+    assert len(vendors.ledger(kind="note_appended", origin="api")) == 1
+    with transaction.atomic():
+        assert CallAttempt.objects.filter(call_id=call.call_id).count() == 1
+        assert Event.objects.filter(type="approval.consumed").count() == 1
+
+
+def test_the_same_intention_proposed_by_twenty_is_one_call(
+    committed: SimpleNamespace,
+    vendors: StandIns,
+) -> None:
+    spec = ground.spec_for(committed, "servicenow.incident.get", "servicenow", {"sys_id": vendors.incident()})
+    service = ground.service_actor(committed)
+    seen = at_once(_in_scope(committed, lambda: gateway.propose(spec=spec, actor=service).call_id), WORKERS)
+    assert len(set(seen)) == 1
+    with transaction.atomic():
+        assert ToolCall.objects.filter(idempotency_key=spec.idempotency_key).count() == 1
+
+
+def test_after_a_halt_is_engaged_no_dispatch_commits(
+    committed: SimpleNamespace,
+    vendors: StandIns,
+) -> None:
+    """Workers send reads without pause; the halt comes in the middle."""
+    sys_id = vendors.incident()
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            with scope.enter(committed.tenant.id):
+                for _ in range(6):
+                    spec = ground.spec_for(
+                        committed, "servicenow.incident.get", "servicenow", {"sys_id": sys_id}, run_id=uuid.uuid4()
+                    )
+                    ground.go(committed, spec)
+        except BaseException as error:  # noqa: BLE001 - shown by the assertion
+            failures.append(error)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    threading.Event().wait(1.0)
+    halt = halts.engage(
+        scope=halts.Scope(halts.Kind.TENANT), mode=Halt.Mode.FREEZE, reason="race", actor=committed.admin
+    )
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    with transaction.atomic():
+        assert ToolCall.objects.filter(dispatched_at__lte=halt.engaged_at).exists()
+        assert not ToolCall.objects.filter(dispatched_at__gt=halt.engaged_at).exists()
+    assert [row for row in vendors.log("/api/now") if row["at"] > halt.engaged_at.timestamp() + 1] == []
