@@ -28,10 +28,11 @@ class Choice:
 
 
 def clicker(body: Mapping[str, Any], *, app_id: str, team_id: str) -> Clicker:
-    """Who clicked; raises NotOurs for another app or team, also for guests from shared channels."""
+    """Who clicked; raises NotOurs for another app or team, guests from shared channels, an unnamed app or team."""
     user = body.get("user") or {}
     team = (body.get("team") or {}).get("id")
-    if body.get("api_app_id") != app_id or team != team_id or user.get("team_id", team) != team_id:
+    ours = bool(app_id and team_id) and (body.get("api_app_id"), team) == (app_id, team_id)
+    if not ours or user.get("team_id", team) != team_id:
         raise NotOurs("another app or another Slack workspace")
     channel = (body.get("channel") or {}).get("id") or ""
     return Clicker(team_id, str(user.get("id", "")), str(channel))
