@@ -15,6 +15,7 @@ log = get_logger(__name__)
 
 
 class Command(BaseCommand):
+    requires_system_checks = []  # a restart after a crash must be quick; web and deployment run them
     help = "Sequence pending events into the logs and sign their heads, until stopped. Several may run."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -26,7 +27,10 @@ class Command(BaseCommand):
         if once:
             _work_off()
         else:
-            _serve(_stop_signal())
+            stop = _stop_signal()
+            self.stdout.write("sequencing", ending="\n")
+            self.stdout.flush()
+            _serve(stop)
 
 
 def _stop_signal() -> threading.Event:

@@ -143,3 +143,54 @@ def test_waiting_for_a_seal_ends_at_the_deadline(world: object, emit: Callable, 
     as_sequencer()
     with scope.enter(world.a.tenant.id):
         assert services.wait_sealed(receipt.id, timeout_s=0.05)
+
+
+@pytest.mark.parametrize("place", ["keep", "publish"])
+def test_a_crash_while_signing_repeats_the_same_note(
+    world: object,
+    in_scope: Callable,
+    emit: Callable,
+    as_sequencer: Callable,
+    log_id: UUID,
+    monkeypatch: pytest.MonkeyPatch,
+    place: str,
+) -> None:
+    emit()
+
+    def crash(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    target = (retained, "keep") if place == "keep" else (Checkpoint.objects, "create")
+    with monkeypatch.context() as patched:
+        patched.setattr(*target, crash)
+        with pytest.raises(KeyboardInterrupt):
+            as_sequencer()
+    with in_scope(world.a.tenant):
+        assert LogHead.objects.get(pk=log_id).size == 1
+        assert not Checkpoint.objects.filter(log_id=log_id).exists()
+    as_sequencer()
+    with in_scope(world.a.tenant):
+        assert Checkpoint.objects.get(log_id=log_id).size == 1
+        assert LogHead.objects.get(pk=log_id).frozen_reason == ""
+
+
+def test_a_crash_before_the_head_moves_loses_and_doubles_nothing(
+    world: object,
+    in_scope: Callable,
+    emit: Callable,
+    as_sequencer: Callable,
+    monkeypatch: pytest.MonkeyPatch,
+    log_id: UUID,
+) -> None:
+    receipts = [emit() for _ in range(3)]
+
+    def crash(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(LogHead, "save", crash)
+        with pytest.raises(KeyboardInterrupt):
+            as_sequencer()
+    as_sequencer()
+    with in_scope(world.a.tenant):
+        assert [leaf.pk for leaf in leaves_of(log_id)] == [receipt.id for receipt in receipts]
