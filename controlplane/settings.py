@@ -193,6 +193,8 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "HaltKindEnum": "controlplane.api.halts.KINDS",
         "ApprovalStateEnum": "controlplane.api.approvals.STATES",
+        "CallStateEnum": "controlplane.api.connectors.CALL_STATES",
+        "ConnectorStateEnum": "controlplane.api.connectors.HEALTH_STATES",
         "RunStateEnum": "controlplane.api.runs.STATES",
         "StepStateEnum": "controlplane.api.runs.STEP_STATES",
         "BudgetKindEnum": "controlplane.api.costs.KINDS",

@@ -1,23 +1,31 @@
 """Runs: started, listed, looked at, stopped, tried again."""
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from controlplane.api import paging
+from connectors.calls import Answer
+from controlplane.api import idempotency, naming, paging
+from controlplane.api.halts import ReasonBody
+from controlplane.lib import ids
+from controlplane.lib.canonical import canonical
 from controlplane.lib.errors import Invalid
 from metering.services import run_cost
+from tenants.actors import Actor
 from tenants.http import ApiView
-from workflows import access
+from workflows import access, services
 from workflows.models import Run as RunRow
 from workflows.types import RunState, StepState
 
 STATES = [state.value for state in RunState]
 STEP_STATES = [state.value for state in StepState]
+OUTCOMES = [answer.value for answer in Answer]
 FILTERS = [
     OpenApiParameter("state", str, enum=STATES, many=True, description="Only these states; repeat for more"),
     OpenApiParameter("workflow", str, description="Only runs of this workflow"),
@@ -85,6 +93,43 @@ class RunDetail(Run):
         return dict(RunCost(run_cost(run.pk)).data)
 
 
+class StartBody(serializers.Serializer[Any]):
+    """`trigger`: the event as JSON without fractions. `workspace`: its slug, where you see more than one."""
+
+    workflow = serializers.SlugField(max_length=64)
+    environment = serializers.SlugField(default="prod")
+    workspace = serializers.SlugField(required=False)
+    trigger = serializers.DictField(default=dict)
+
+    def validate_trigger(self, value: dict[str, Any]) -> dict[str, Any]:
+        try:
+            canonical(value)
+        except ValueError as error:
+            raise serializers.ValidationError(str(error)) from error
+        return value
+
+
+class SettleBody(ReasonBody):
+    answer = serializers.ChoiceField(choices=list(services.ANSWERS))
+
+
+class OutcomeBody(serializers.Serializer[Any]):
+    """What a person found at the target of a call whose outcome nobody knows."""
+
+    step = serializers.SlugField(max_length=48)
+    answer = serializers.ChoiceField(choices=OUTCOMES)
+
+
+def run_of(run: RunRow) -> dict[str, Any]:
+    return dict(Run(run).data)
+
+
+@transaction.atomic(durable=True)
+def start(*, workflow: str, environment_id: UUID, trigger: dict[str, Any], key: str, actor: Actor) -> RunRow:
+    """A run started by its caller; the key of the request is also the key of the run."""
+    return services.start_run(workflow=workflow, environment_id=environment_id, trigger=trigger, starter=actor, key=key)
+
+
 class Runs(ApiView):
     @extend_schema(operation_id="runs_list", parameters=[*FILTERS, *paging.PARAMETERS], responses=paging.page_of(Run))
     def get(self, request: Request) -> Response:
@@ -98,13 +143,91 @@ class Runs(ApiView):
             before=page.before,
             limit=page.limit + 1,
         )
-        return Response(paging.envelope(rows, page, lambda row: Run(row).data))
+        return Response(paging.envelope(rows, page, run_of))
+
+    @extend_schema(operation_id="runs_start", request=StartBody, responses={201: Run})
+    def post(self, request: Request) -> Response:
+        """Start the newest version. The same `Idempotency-Key`, or an open run of the same ticket: the same run."""
+        body = StartBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        wanted = body.validated_data
+        place = naming.environment(self.actor, wanted["environment"], wanted.get("workspace"))
+        return idempotency.once(
+            request,
+            actor=self.actor,
+            verb=start,
+            render=run_of,
+            status=201,
+            workflow=wanted["workflow"],
+            environment_id=place.pk,
+            trigger=wanted["trigger"],
+            key=request.headers.get(idempotency.HEADER) or str(ids.uuid7()),
+        )
 
 
 class RunOne(ApiView):
     @extend_schema(operation_id="runs_show", responses=RunDetail)
     def get(self, request: Request, run_id: UUID) -> Response:
         return Response(RunDetail(access.access_run(self.actor, run_id)).data)
+
+
+class RunVerb(ApiView):
+    """A verb on a run that the actor sees, answered with the run as it is after it."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """A run that is not theirs to see is not there, before anything else is said."""
+        super().initial(request, *args, **kwargs)
+        self.seen(kwargs["run_id"])
+
+    @transaction.atomic
+    def seen(self, run_id: UUID) -> dict[str, Any]:
+        return run_of(access.access_run(self.actor, run_id))
+
+    def told(self, request: Request, verb: Callable[..., None], run_id: UUID, **arguments: Any) -> Response:
+        return idempotency.once(
+            request,
+            actor=self.actor,
+            verb=verb,
+            render=lambda _: self.seen(run_id),
+            run_id=run_id,
+            **arguments,
+        )
+
+
+class RunCancel(RunVerb):
+    @extend_schema(operation_id="runs_cancel", request=ReasonBody, responses=Run)
+    def post(self, request: Request, run_id: UUID) -> Response:
+        """Stop it; what it wrote is taken back."""
+        body = ReasonBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        return self.told(request, services.cancel, run_id, **body.validated_data)
+
+
+class RunRetry(RunVerb):
+    @extend_schema(operation_id="runs_retry", request=None, responses=Run)
+    def post(self, request: Request, run_id: UUID) -> Response:
+        """Try now what waits for a later time."""
+        return self.told(request, services.retry, run_id)
+
+
+class RunSettle(RunVerb):
+    @extend_schema(operation_id="runs_settle", request=SettleBody, responses=Run)
+    def post(self, request: Request, run_id: UUID) -> Response:
+        """A person has looked at a run that needed attention, and says how it ends."""
+        body = SettleBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        return self.told(request, services.settle_by_person, run_id, **body.validated_data)
+
+
+class RunOutcome(RunVerb):
+    @extend_schema(operation_id="runs_outcome", request=OutcomeBody, responses=Run)
+    def post(self, request: Request, run_id: UUID) -> Response:
+        """Say what became of a call that no probe could tell. Done once: a second answer is refused."""
+        body = OutcomeBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        answer = Answer(body.validated_data["answer"])
+        services.resolve_unknown(run_id=run_id, step=body.validated_data["step"], answer=answer, actor=self.actor)
+        return Response(self.seen(run_id))
 
 
 def _states(wanted: list[str]) -> list[str]:

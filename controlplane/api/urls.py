@@ -3,7 +3,19 @@
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView
 
-from controlplane.api import approvals, costs, evidence, halts, identity, policies, runs
+from controlplane.api import (
+    approvals,
+    connectors,
+    costs,
+    dead_letters,
+    evidence,
+    halts,
+    identity,
+    policies,
+    runs,
+    schemas,
+    workflows,
+)
 
 urlpatterns = [
     path("openapi.json", SpectacularAPIView.as_view(authentication_classes=[], permission_classes=[]), name="openapi"),
@@ -13,6 +25,14 @@ urlpatterns = [
     path("approvals", approvals.Approvals.as_view(), name="approvals"),
     path("approvals/<uuid:request_id>", approvals.ApprovalOne.as_view(), name="approval"),
     path("approvals/<uuid:request_id>/votes", approvals.ApprovalVotes.as_view(), name="approval-votes"),
+    path("calls/<uuid:call_id>", connectors.CallOne.as_view(), name="call"),
+    path("connectors", connectors.Connectors.as_view(), name="connectors"),
+    path("dead-letters", dead_letters.DeadLetters.as_view(), name="dead-letters"),
+    path("dead-letters/<uuid:letter_id>/redrive", dead_letters.Redrive.as_view(), name="dead-letter-redrive"),
+    path("workflows", workflows.Workflows.as_view(), name="workflows"),
+    path("workflows/<uuid:version_id>", workflows.WorkflowOne.as_view(), name="workflow"),
+    path("schemas", schemas.Schemas.as_view(), name="schemas"),
+    path("schemas/<slug:name>", schemas.SchemaOne.as_view(), name="schema"),
     path("policies", policies.Policies.as_view(), name="policies"),
     path("policies/<uuid:environment_id>/activations", policies.Activations.as_view(), name="policy-activations"),
     path("decisions", policies.Decisions.as_view(), name="decisions"),
@@ -27,6 +47,11 @@ urlpatterns = [
     path("halts/<uuid:halt_id>/release", halts.Release.as_view(), name="halt-release"),
     path("runs", runs.Runs.as_view(), name="runs"),
     path("runs/<uuid:run_id>", runs.RunOne.as_view(), name="run"),
+    path("runs/<uuid:run_id>/cancel", runs.RunCancel.as_view(), name="run-cancel"),
+    path("runs/<uuid:run_id>/retry", runs.RunRetry.as_view(), name="run-retry"),
+    path("runs/<uuid:run_id>/settle", runs.RunSettle.as_view(), name="run-settle"),
+    path("runs/<uuid:run_id>/outcome", runs.RunOutcome.as_view(), name="run-outcome"),
+    path("runs/<uuid:run_id>/calls", connectors.RunCalls.as_view(), name="run-calls"),
     path("runs/<uuid:run_id>/events", evidence.RunEvents.as_view(), name="run-events"),
     path("runs/<uuid:run_id>/evidence", evidence.RunBundle.as_view(), name="run-evidence"),
     path("logs", evidence.Logs.as_view(), name="logs"),
