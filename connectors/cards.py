@@ -1,17 +1,20 @@
 """Approval cards: shown and kept current by governed calls of the lane "system", granted by the system pack."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 
 from approvals.models import ApprovalRequest
 from connectors import gateway, wakeups
-from connectors.calls import CallSpec, CallState, CallStatus, Lane
+from connectors.calls import FINAL, CallSpec, CallState, CallStatus, Lane
 from connectors.gateway import proposal, tools
 from connectors.models import ApprovalCard, ConnectorInstance, ToolCall
 from connectors.slack import blocks
+from controlplane.lib import clock
 from tenants import payloads, scope
 from tenants.actors import Actor
 from tenants.models import Tenant
@@ -25,6 +28,26 @@ def show(*, request_id: UUID) -> list[CallStatus]:
     with transaction.atomic():
         instances = wakeups.card_instances()
     return [_show_in(instance, request_id, actor) for instance in instances]
+
+
+def catch_up(limit: int = 50) -> int:
+    """Show what a lost wake-up or a passing refusal left behind; returns how many requests were looked at."""
+    with transaction.atomic():
+        behind = _behind(limit) if wakeups.card_instances() else []
+    for request_id in behind:
+        show(request_id=request_id)
+    return len(behind)
+
+
+def _behind(limit: int) -> list[UUID]:
+    """Requests of the last day whose cards say something else, or were never posted and still could be."""
+    current = ApprovalCard.objects.filter(request_id=OuterRef("pk"), shown_state=OuterRef("state"))
+    given_up = ApprovalCard.objects.filter(
+        request_id=OuterRef("pk"), post_call__state__in=FINAL - {CallState.SUCCEEDED}
+    )
+    recent = ApprovalRequest.objects.filter(opened_at__gt=clock.now() - timedelta(days=1))
+    stale = recent.exclude(Exists(current.exclude(message_ts=""))).exclude(Exists(given_up))
+    return list(stale.order_by("opened_at").values_list("pk", flat=True)[:limit])
 
 
 def button_value(request: ApprovalRequest) -> str:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 from django.db import transaction
@@ -10,7 +11,7 @@ from django.db import transaction
 from connectors import access, ports
 from connectors.errors import DeliveryNotJson, DeliveryTooLarge
 from connectors.events import WebhookBodyChanged, WebhookReceived
-from connectors.models import WebhookDelivery, WebhookEndpoint
+from connectors.models import SlackDelivery, WebhookDelivery, WebhookEndpoint
 from connectors.types import JsonObject
 from connectors.webhooks import Verified, verify
 from controlplane.lib import clock
@@ -20,6 +21,7 @@ from tenants import payloads, scope, vault
 from tenants.actors import Actor
 
 BODY_LIMIT = 256 * 1024
+REPLAY_GUARD = timedelta(minutes=15)
 KEPT_HEADERS = ("webhook-id", "webhook-timestamp", "content-type", "user-agent")
 
 
@@ -51,6 +53,13 @@ def _take_in(token: str, headers: Mapping[str, str], body: bytes) -> Receipt:
     if new:
         _tell(endpoint, delivery, content)
     return Receipt(delivery.pk, duplicate=not new)
+
+
+@transaction.atomic(durable=True)
+def forget_slack_deliveries() -> int:
+    """Drop the guards against replays that the time window refuses by now; returns how many."""
+    old = SlackDelivery.objects.filter(created_at__lt=clock.now() - REPLAY_GUARD)
+    return old.delete()[0]
 
 
 def secrets_of(endpoint: WebhookEndpoint) -> list[bytes]:

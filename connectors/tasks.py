@@ -2,10 +2,32 @@
 
 from uuid import UUID
 
-from connectors import cards
+from django.db import transaction
+
+from connectors import cards, inbound
 from tenants import scope
+from tenants.services import every_tenant
 
 
 def show_cards(tenant_id: str, request_id: str) -> None:
     with scope.enter(UUID(tenant_id)):
         cards.show(request_id=UUID(request_id))
+
+
+def catch_up_cards() -> None:
+    """For the sweeper: cards whose wake-up was lost or that could not be sent at the time, in every tenant."""
+    for tenant_id in _tenants():
+        with scope.enter(tenant_id):
+            cards.catch_up()
+
+
+def forget_slack_deliveries() -> None:
+    """For the sweeper: what can no longer be replayed needs no guard."""
+    for tenant_id in _tenants():
+        with scope.enter(tenant_id):
+            inbound.forget_slack_deliveries()
+
+
+def _tenants() -> list[UUID]:
+    with transaction.atomic():
+        return every_tenant()

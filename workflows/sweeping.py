@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db import DatabaseError, connection, transaction
 
 from approvals import services as approvals
+from connectors import tasks as connectors
 from controlplane.lib import clock
 from controlplane.lib.errors import DomainError
 from controlplane.lib.logs import bind, get_logger
@@ -93,6 +94,8 @@ CHORES = (
     Chore("halts", 1.0, settle_halts),
     Chore("approval expiry", 2.0, approvals.expire_due),
     Chore("policy freshness", 5.0, policies.refresh_due),
+    Chore("approval cards", 5.0, connectors.catch_up_cards),
+    Chore("replay guards", 300.0, connectors.forget_slack_deliveries),
     Chore("content retention", 600.0, forget_content),
 )
 

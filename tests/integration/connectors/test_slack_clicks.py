@@ -1,6 +1,8 @@
 """A click in Slack proves a Slack user; who that is and what they may do is decided here."""
 
 import json
+from collections.abc import Callable
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlencode
@@ -12,7 +14,7 @@ from slack_sdk.signature import SignatureVerifier
 
 from approvals.models import ApprovalRequest, Vote
 from approvals.types import State
-from connectors import cards, gateway, services, wakeups
+from connectors import cards, gateway, inbound, services, wakeups
 from connectors.calls import CallState, CallStatus
 from connectors.models import ApprovalCard, ConnectorInstance, ToolCall
 from connectors.sandbox import accounts
@@ -247,3 +249,33 @@ def test_a_refused_rejection_is_told_in_the_dialogue(door: SimpleNamespace, aske
 def test_a_dialogue_that_cannot_be_opened_is_told(door: SimpleNamespace, asked: CallStatus, vendors: StandIns) -> None:
     assert _click(door.token, "reject", _value(asked)).status_code == 200
     assert ["console" in text for text in _told(vendors)] == [True]
+
+
+def test_a_card_whose_wake_up_was_lost_is_caught_up_with(
+    door: SimpleNamespace, vendors: StandIns, approve: Callable[..., Any]
+) -> None:
+    args = ground.update_args(vendors.incident(category="inquiry"))
+    waiting = ground.go(door, ground.spec_for(door, "servicenow.incident.update", "servicenow", args))
+    assert cards.catch_up() == 1
+    assert len(_messages(vendors)) == 1
+    assert cards.catch_up() == 0
+    approve(door, waiting.request_id)
+    assert cards.catch_up() == 1
+    assert "Approved" in json.dumps(_messages(vendors)[0]["blocks"])
+    assert cards.catch_up() == 0
+
+
+def test_a_card_that_slack_refuses_for_good_is_given_up(door: SimpleNamespace, vendors: StandIns) -> None:
+    spec = ground.INSTANCES["slack"]
+    config = {**spec["config"], "approvals_channel": "C0PRIVATE"}
+    ground.save_instance("slack", vendors, door.admin, **{**spec, "config": config})
+    args = ground.update_args(vendors.incident(category="inquiry"))
+    ground.go(door, ground.spec_for(door, "servicenow.incident.update", "servicenow", args))
+    assert [cards.catch_up(), cards.catch_up()] == [1, 0]
+
+
+def test_replay_guards_are_dropped_when_the_window_is_over(door: SimpleNamespace, asked: CallStatus) -> None:
+    _click(door.token, "open_console", "")
+    assert inbound.forget_slack_deliveries() == 0
+    with clock.frozen(clock.now() + timedelta(minutes=16)):
+        assert inbound.forget_slack_deliveries() == 1
