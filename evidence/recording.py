@@ -7,13 +7,13 @@ from uuid import UUID
 from django.conf import settings
 
 from controlplane.lib import clock, events, ids
-from evidence import keys, shredding
+from evidence import keys
+from evidence.committing import Committer
 from evidence.errors import EventTooLarge, WrongLog
-from evidence.models import Content, Event, Pending, RunHead
-from evidence.verify import commitment, envelope, jcs
-from tenants import payloads, scope
+from evidence.models import Event, Pending, RunHead
+from evidence.verify import envelope, jcs
+from tenants import scope
 from tenants.actors import Actor
-from tenants.models import Tenant
 
 EPOCH = 1
 RUN_SEALED = "run.sealed"
@@ -109,7 +109,7 @@ def _body(draft: Draft) -> bytes:
         "origin": origin_of(scope.current(), draft.log_id),
         "time": clock.now_ms(),
         "actor": _actor(draft.actor),
-        "data": _sealed(draft, "/data", draft.data),
+        "data": Committer(draft.id, draft.subject_id).sealed("/data", draft.data),
     }
     if draft.run is not None:
         body["run"] = _link(draft.run)
@@ -128,32 +128,3 @@ def _actor(actor: Actor) -> dict[str, str]:
 def _link(run: RunHead) -> dict[str, Any]:
     link: dict[str, Any] = {"id": str(run.pk), "seq": run.seq + 1}
     return {**link, "prev": bytes(run.last_hash).hex()} if run.seq else link
-
-
-def _sealed(draft: Draft, path: str, value: Any) -> Any:
-    """The value with commitments in place of content; absent members are left out, never null."""
-    if isinstance(value, events.Committed):
-        return _commit(draft, path, value)
-    if isinstance(value, dict):
-        present = {name: member for name, member in value.items() if member is not None}
-        return {name: _sealed(draft, envelope.pointer(path, name), present[name]) for name in present}
-    if isinstance(value, list):
-        return [_sealed(draft, envelope.pointer(path, str(index)), item) for index, item in enumerate(value)]
-    return value
-
-
-def _commit(draft: Draft, path: str, committed: events.Committed) -> dict[str, Any]:
-    salt = commitment.salt(shredding.key_for(draft.subject_id), str(draft.id), path)
-    _keep(draft.id, path, committed)
-    return {
-        "c": commitment.commit(salt, str(draft.id), path, committed.content),
-        "len": len(committed.content),
-        "mt": committed.media_type,
-    }
-
-
-def _keep(event_id: UUID, path: str, committed: events.Committed) -> None:
-    """Content stays only where the tenant opted in, encrypted and expiring; the record never holds it."""
-    if Tenant.objects.filter(pk=scope.current(), keep_content=True).exists():
-        digest = payloads.put(committed.content, committed.media_type)
-        Content.objects.create(event_id=event_id, path=path, digest=digest)

@@ -1,16 +1,19 @@
 import signal
 import threading
 from argparse import ArgumentParser
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connection
 
+from controlplane.lib import clock
 from controlplane.lib.logs import get_logger
 from evidence import sequencing
 
 TICK_S = 0.1
+BEAT_S = 60.0
 log = get_logger(__name__)
 
 
@@ -41,15 +44,20 @@ def _stop_signal() -> threading.Event:
 
 
 def _serve(stop: threading.Event) -> None:
+    next_beat = clock.monotonic()
     while not stop.is_set():
-        if not _round():
+        worked = _round(sequencing.run_once)
+        if clock.monotonic() >= next_beat:
+            worked += _round(sequencing.beat)
+            next_beat = clock.monotonic() + BEAT_S
+        if not worked:
             stop.wait(TICK_S)
 
 
-def _round() -> int:
+def _round(work: Callable[[], int]) -> int:
     """A lost connection or a lost race ends this round only: the next one starts from what is committed."""
     try:
-        return sequencing.run_once() + sequencing.beat()
+        return work()
     except DatabaseError:
         log.exception("round abandoned")
         connection.close()
