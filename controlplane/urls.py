@@ -14,6 +14,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("controlplane.console.urls")),
 ]
 
+handler400 = "controlplane.edges.malformed"
 handler403 = "controlplane.console.refusals.forbidden"
 handler404 = "controlplane.edges.missing"
 handler500 = "controlplane.edges.failed"

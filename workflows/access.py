@@ -73,7 +73,7 @@ def version(actor: Actor, version_id: UUID) -> WorkflowVersion:
 
 def dead_letters(actor: Actor, *, before: UUID | None = None, limit: int = 50) -> list[DeadLetter]:
     """What waits for a redrive, newest first."""
-    rows = _open_letters(actor).select_related("run")
+    rows = _open_letters(actor).select_related("run").prefetch_related("run__steps")
     if before is not None:
         rows = rows.filter(id__lt=before)
     return list(rows.order_by("-id")[: min(limit, _MOST)])

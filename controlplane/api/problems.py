@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.http import Http404, JsonResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -29,6 +29,8 @@ def translate(error: Exception, context: dict[str, Any]) -> Response | None:
     if isinstance(error, DomainError):
         body = document(status=error.status, code=error.code, title=error.title, detail=error.detail, **error.extra)
         return _respond(error.status, body, {})
+    if isinstance(error, RequestDataTooBig):
+        return _respond(413, document(status=413, code="too_large", title="The request is too large"), {})
     if isinstance(error, Http404 | PermissionDenied):
         return _respond(404, document(status=404, code="not_found", title="Not found"), {})
     standard = exception_handler(error, context)
@@ -55,6 +57,12 @@ def not_found() -> JsonResponse:
     """For a path under /v1 that no view has."""
     body = document(status=404, code="not_found", title="Not found")
     return JsonResponse(body, status=404, content_type=CONTENT_TYPE)
+
+
+def malformed() -> JsonResponse:
+    """For a request that is refused before a view sees it, such as one to a host that is not ours."""
+    body = document(status=400, code="malformed", title="The request cannot be read")
+    return JsonResponse(body, status=400, content_type=CONTENT_TYPE)
 
 
 def server_error() -> JsonResponse:

@@ -69,6 +69,20 @@ def test_a_method_that_a_route_does_not_have_is_405(
         _problem(client.delete(_path(route), headers=headers), *((404, 405) if "<" in route else (405,)))
 
 
+def test_a_body_that_is_no_json_or_too_much_of_it_is_refused(
+    client: Client, world: SimpleNamespace, token: Callable[..., Any], settings: Any
+) -> None:
+    headers = token(world.a.alice)
+    for body, kind, status in (("{", "application/json", 400), ("a=b", "application/x-www-form-urlencoded", 415)):
+        _problem(client.post("/v1/budgets", body, content_type=kind, headers=headers), status)
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 10
+    _problem(client.post("/v1/budgets", '{"kind": "tenant"}', content_type="application/json", headers=headers), 413)
+
+
+def test_another_host_is_refused_with_a_problem(db: None) -> None:
+    _problem(Client(raise_request_exception=False).get("/v1/me", headers={"host": "elsewhere.test"}), 400)
+
+
 def test_a_failure_on_our_side_says_nothing_of_the_inside(
     world: SimpleNamespace, token: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
