@@ -46,7 +46,7 @@ def wake_overdue() -> int:
 
 def _due_runs() -> list[tuple[UUID, UUID]]:
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT tenant_id, run_id FROM routing.due_runs(%s)", [BATCH])
+        cursor.execute("SELECT tenant_id, run_id FROM routing.due_runs(%s, %s)", [clock.now(), BATCH])
         return list(cursor.fetchall())
 
 

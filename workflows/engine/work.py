@@ -14,6 +14,8 @@ from workflows.models import Run, Step
 from workflows.plan import RunView, StepView
 from workflows.types import RunState, StepState, WaitReason
 
+_FOR_PEOPLE = (WaitReason.APPROVAL, WaitReason.RECONCILE)
+
 
 @dataclass
 class Work:
@@ -30,8 +32,13 @@ class Work:
         return cls(run, {step.key: step for step in Step.objects.filter(run_id=run.pk)}, clock.now())
 
     def again(self) -> None:
-        """Look once more: something happened since this work was loaded."""
+        """Look once more: something happened since this work was loaded.
+
+        A decision can come between the gateway's answer and our note of which request the step waits for: it
+        then finds no step to make due. So whatever waits for people is asked about once more.
+        """
         Run.objects.filter(pk=self.run.pk).update(nudged=False)
+        Step.objects.filter(run_id=self.run.pk, waits_for__in=_FOR_PEOPLE).update(due_at=self.now)
         self.run.nudged = False
         self.steps = {step.key: step for step in Step.objects.filter(run_id=self.run.pk)}
         self.now = clock.now()

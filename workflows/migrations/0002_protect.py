@@ -33,11 +33,11 @@ class Migration(migrations.Migration):
         ),
         RoutingFunction(
             "due_runs",
-            args="most integer",
+            args="at timestamptz, most integer",
             returns="TABLE (tenant_id uuid, run_id uuid)",
             body=(
                 "SELECT r.tenant_id, r.id FROM workflows_run r"
-                " WHERE r.wake_at <= now() AND r.state IN ('QUEUED', 'RUNNING', 'WAITING', 'COMPENSATING')"
+                " WHERE r.wake_at <= at AND r.state IN ('QUEUED', 'RUNNING', 'WAITING', 'COMPENSATING')"
                 " ORDER BY r.wake_at LIMIT most"
             ),
             reads={"workflows_run": ["id", "tenant_id", "state", "wake_at"]},

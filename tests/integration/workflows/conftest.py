@@ -12,14 +12,18 @@ from approvals import services as approvals
 from approvals.models import ApprovalRequest
 from approvals.types import Channel, Verdict
 from connectors import gateway
+from controlplane.lib import clock
+from controlplane.lib.ids import uuid7
 from metering import services as metering
 from metering.types import Rate
 from policies.services import decide
+from policies.types import Decision, Effect
 from tenants import scope
 from tenants.roles import Role
 from tests import gateway_ground as ground
 from tests import stand_ins
 from tests.conftest import _grant
+from tests.integration.workflows.double import Scripted
 from tests.stand_ins import StandIns
 from workflows import library, services
 from workflows.engine import Engine
@@ -126,3 +130,39 @@ def unruled(world: SimpleNamespace, vendors: StandIns, actor_of: Callable[..., A
 def floor(unruled: Floor) -> Floor:
     ground.publish(unruled.side, unruled.alice)
     return unruled
+
+
+THREE_WRITES = """\
+apiVersion: interlock/v1
+kind: Workflow
+metadata: {name: three-writes, version: 1.0.0}
+spec:
+  trigger: {webhook: {connector: servicenow, event: incident.changed, key: "${{ event.sys_id }}"}}
+  steps:
+    - {id: read, call: servicenow.incident.get, with: {sys_id: "${{ trigger.sys_id }}"}}
+    - {id: one, call: slack.message.post, needs: [read], with: {channel: C0ITSM, text: one}, retry: {max: 2}}
+    - {id: two, call: slack.message.post, needs: [one], with: {channel: C0ITSM, text: two}, retry: {max: 2}}
+    - id: three
+      call: slack.message.post
+      needs: [two]
+      when: "!has(trigger.short)"
+      with: {channel: C0ITSM, text: "three ${{ steps.read.output.value }}"}
+"""
+
+
+@pytest.fixture
+def script(unruled: Floor) -> SimpleNamespace:
+    """The engine over a scripted gateway and a policy that admits every run; workflow `three-writes`."""
+    side = unruled.side
+    services.publish_version(workspace_id=side.workspace.id, source=THREE_WRITES, actor=unruled.alice)
+    door = Scripted()
+    unruled.engine = Engine(door, admit_all)
+
+    def start(key: str = "k1", **trigger: str) -> Run:
+        return unruled.start({"sys_id": "a" * 32, **trigger}, key=key, workflow="three-writes")
+
+    return SimpleNamespace(door=door, floor=unruled, start=start, wake=unruled.wake, states=unruled.states)
+
+
+def admit_all(**_: Any) -> Decision:
+    return Decision(uuid7(), Effect.ALLOW, [], [], [], 0, "rev-1", 1, "0" * 64, clock.now())
