@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from controlplane.console.inert import inert
+
 ABSENT = object()
 
 
@@ -57,6 +59,5 @@ def cell(value: object) -> Cell:
         return Cell("", "none")
     if value == "":
         return Cell("", "empty")
-    if isinstance(value, str):
-        return Cell(value)
-    return Cell(json.dumps(value, ensure_ascii=False, sort_keys=True))
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
+    return Cell(inert(text))

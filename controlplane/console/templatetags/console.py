@@ -7,6 +7,7 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from controlplane.console.inert import inert
 from controlplane.console.statuses import status as status_of
 from controlplane.lib import clock
 
@@ -34,6 +35,12 @@ def status(state: object, word: str = "") -> SafeString:
         shown.shape,
         word or shown.word,
     )
+
+
+@register.filter
+def outside(text: object) -> str:
+    """Words that came from outside: shown, not obeyed."""
+    return inert(str(text or ""))
 
 
 @register.filter
@@ -69,7 +76,7 @@ def usd(micros: int | None) -> str:
     """Micro-USD as dollars. Unknown is a word, never a zero."""
     if micros is None:
         return "unknown"
-    digits = 2 if abs(micros) >= 1_000_000 else 4
+    digits = 2 if abs(micros) >= 1_000_000 or not micros else 4
     return f"${micros / 1_000_000:,.{digits}f}"
 
 

@@ -1,4 +1,4 @@
-from controlplane.console import charts, csp, diffs, statuses
+from controlplane.console import charts, csp, diffs, inert, statuses
 
 
 def test_a_status_is_colour_shape_and_word() -> None:
@@ -47,3 +47,12 @@ def test_only_the_table_weakens_the_policy() -> None:
     assert list(csp.EXCEPTIONS) == ["/admin/"]
     assert "trusted-types" not in csp.policy_for("/admin/", "R")
     assert "unsafe" not in csp.policy_for("/admin/", "R")
+
+
+def test_hidden_and_turning_characters_are_shown_by_number() -> None:
+    assert inert.inert("pay\u202elive\u200b") == "pay⟨U+202E⟩live⟨U+200B⟩"
+    assert inert.inert("two\nlines\tand ümläut 漢") == "two\nlines\tand ümläut 漢"
+
+
+def test_endless_text_says_how_much_is_left_out() -> None:
+    assert inert.inert("x" * (inert.LONGEST + 5)).endswith("⟨… 5 more characters⟩")
