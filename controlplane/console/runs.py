@@ -3,8 +3,11 @@
 from datetime import datetime
 from typing import Any
 
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponseBase
+
 from connectors import access as connectors
-from controlplane.console import charts, diagnosis, timeline, writes
+from controlplane.console import charts, diagnosis, handling, timeline, writes
 from controlplane.console.pages import PAGE, Page, older
 from controlplane.console.statuses import status
 from controlplane.lib import clock
@@ -50,6 +53,8 @@ def took(run: Run) -> float:
 
 
 class RunDetail(Page):
+    """POST calls one of the verbs of `handling`."""
+
     template_name = "console/run.html"
     here = "runs"
     filters = {"tab": frozenset({"timeline", "calls", "decisions", "evidence"}), "after": None}
@@ -57,7 +62,14 @@ class RunDetail(Page):
     def context(self) -> dict[str, Any]:
         run = access.access_run(self.actor, self.row_id)
         tab = self.query.first("tab") or "timeline"
-        return {**frame(run), "tab": tab, "tabs": list(TABS), **TABS[tab](self, run)}
+        operates = holds(self.actor, Perm.OPERATE, run.workspace_id)
+        offered = handling.offered(run, list(run.steps.all())) if operates else {}
+        return {**frame(run), **offered, "tab": tab, "tabs": list(TABS), **TABS[tab](self, run)}
+
+    def act(self, request: HttpRequest) -> HttpResponseBase:
+        said = {name: str(value) for name, value in request.POST.items()}
+        messages.success(request, handling.perform(said.get("action", ""), self.row_id, said, self.actor))
+        return self.to("run", self.row_id)
 
     def timeline(self, run: Run) -> dict[str, Any]:
         wanted = self.query.first("after")

@@ -24,6 +24,7 @@ of_tenant = [
     path("runs/<uuid:id>/", runs.RunDetail.as_view(), name="run"),
     path("runs/<uuid:id>/bundle/", evidence.RunBundle.as_view(), name="run-bundle"),
     path("dead-letters/", deadletters.DeadLetters.as_view(), name="dead-letters"),
+    path("dead-letters/<uuid:id>/redrive/", deadletters.Redrive.as_view(), name="redrive"),
     path("approvals/", approvals.Approvals.as_view(), name="approvals"),
     path("approvals/<uuid:id>/", approvals.Approval.as_view(), name="approval"),
     path("workflows/", rooms.Workflows.as_view(), name="workflows"),

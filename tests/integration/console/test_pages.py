@@ -3,11 +3,13 @@
 from types import SimpleNamespace
 
 import pytest
+from django.db import transaction
 
 from tenants import scope, services
 from tenants.actors import Actor
 from tenants.roles import Role
 from tests.running import stopped_run
+from workflows.models import Run
 
 PAGES = [
     "",
@@ -87,3 +89,33 @@ def test_the_list_of_runs_asks_the_same_number_of_questions_for_one_row_and_for_
     bob = signed_in(world.a.bob)
     with django_assert_max_num_queries(45):
         assert bob.get("/o/a/runs/").content.decode().count("data-row") == 12
+
+
+def state_of(world: SimpleNamespace, run: Run) -> str:
+    with scope.enter(world.a.tenant.id), transaction.atomic():
+        return Run.objects.get(pk=run.pk).state
+
+
+def test_an_operator_settles_what_needs_a_person(signed_in, world: SimpleNamespace) -> None:
+    run = stopped_run(world)
+    said = {"action": "settle", "answer": "abandoned", "reason": "the note may stay"}
+    assert signed_in(world.a.bob).post(f"/o/a/runs/{run.id}/", said).status_code == 403
+    assert state_of(world, run) == "NEEDS_ATTENTION"
+    assert signed_in(world.a.dana).post(f"/o/a/runs/{run.id}/", said).status_code == 302
+    assert state_of(world, run) == "ABANDONED"
+
+
+def test_an_action_that_nobody_knows_changes_nothing(signed_in, world: SimpleNamespace) -> None:
+    run = stopped_run(world)
+    assert signed_in(world.a.dana).post(f"/o/a/runs/{run.id}/", {"action": "approve"}).status_code == 422
+    assert signed_in(world.charlie).post(f"/o/a/runs/{run.id}/", {"action": "cancel"}).status_code == 404
+    assert state_of(world, run) == "NEEDS_ATTENTION"
+
+
+def test_a_redrive_of_an_open_run_is_refused_with_a_sentence(signed_in, world: SimpleNamespace) -> None:
+    stopped_run(world)
+    dana = signed_in(world.a.dana)
+    letter = dana.get("/o/a/dead-letters/").context["letters"][0]
+    page = dana.post(f"/o/a/dead-letters/{letter.id}/redrive/")
+    assert page.status_code == 409
+    assert "not over yet" in page.content.decode()
