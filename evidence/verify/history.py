@@ -49,11 +49,13 @@ def check_consistency(dossier: Dossier) -> None:
 def check_known(dossier: Dossier) -> None:
     """Heads that the auditor remembers must lie on the same line of history."""
     trust = dossier.question.trust
-    texts = [*dossier.question.known, *(trust.checkpoints if trust else ())]
-    if not texts:
+    asked, listed = dossier.question.known, trust.checkpoints if trust else ()
+    if not asked and not listed:
         dossier.report.skip("KNOWN", "known", "no remembered head was given: a rewrite by the operator would not show")
-    for number, text in enumerate(texts, start=1):
-        _check_remembered(dossier, text, f"known:{number}")
+    for number, text in enumerate(asked, start=1):
+        _check_remembered(dossier, text, f"known:{number}", asked=True)
+    for number, text in enumerate(listed, start=1):
+        _check_remembered(dossier, text, f"trust:{number}", asked=False)
 
 
 def check_inclusion(dossier: Dossier) -> None:
@@ -134,11 +136,16 @@ def _holds(dossier: Dossier, signed: SignedNote) -> bool:
     return found is not None and found[1]
 
 
-def _check_remembered(dossier: Dossier, text: str, where: str) -> None:
+def _check_remembered(dossier: Dossier, text: str, where: str, *, asked: bool) -> None:
+    """A head of another log is passed over only in a trust file, and only if it is not this log under a new epoch."""
     known = reading(where, note.parse, text.encode())
     last = dossier.notes[-1]
     if known.checkpoint.origin != last.checkpoint.origin:
-        dossier.report.skip("KNOWN", where, f"the remembered head is of the log {known.checkpoint.origin}")
+        message = f"the remembered head is of the log {known.checkpoint.origin}"
+        if asked or _without_epoch(known) == _without_epoch(last):
+            dossier.fail("MISSING-PROOF", where, message)
+        else:
+            dossier.report.skip("KNOWN", where, message)
         return
     if known.checkpoint.size > last.checkpoint.size:
         message = f"size {known.checkpoint.size} is remembered, the bundle ends at {last.checkpoint.size}"
@@ -149,6 +156,10 @@ def _check_remembered(dossier: Dossier, text: str, where: str) -> None:
         dossier.report.passed("KNOWN", where, f"the remembered head of size {known.checkpoint.size} is part of it")
         if dossier.report.assurance >= Assurance.A1:
             dossier.report.assurance = Assurance.A3
+
+
+def _without_epoch(signed: SignedNote) -> str:
+    return signed.checkpoint.origin.rpartition("/")[0]
 
 
 def _check_proof(dossier: Dossier, leaf: envelope.Leaf, line: bytes, head: note.Checkpoint, where: str) -> None:

@@ -4,10 +4,12 @@ from collections.abc import Callable
 
 from evidence.verify import authority, container, history, story
 from evidence.verify.dossier import Dossier, Question
-from evidence.verify.findings import Report
+from evidence.verify.findings import Assurance, Report, Verdict
 from evidence.verify.malformed import Malformed
 
 PROFILES = ("basic", "audit", "dispute")
+
+CONSISTENT = frozenset({Verdict.VERIFIED, Verdict.INCOMPLETE, Verdict.RULE_VIOLATION})
 
 STAGES: tuple[Callable[[Dossier], None], ...] = (
     authority.check_presence,
@@ -42,4 +44,6 @@ def verify(bundle: bytes, question: Question) -> Report:
         report.fail(error.code, error.where, error.message)
     except authority.Stop:
         report.skip("REMAINING", "bundle", "the other checks need the missing files")
+    if report.verdict not in CONSISTENT:
+        report.assurance = Assurance.A0
     return report

@@ -6,7 +6,7 @@ from evidence.verify import jcs, layout
 from evidence.verify.envelope import event_hash, parse_leaf
 from evidence.verify.findings import Verdict
 from tests.unit.evidence.corpus import Attempt, attack, edited, rewritten
-from tests.unit.evidence.forge import NOW, STEPS, Kit, Log, body, chain, root_over, signer
+from tests.unit.evidence.forge import NOW, ORIGIN, STEPS, Kit, Log, body, chain, root_over, signer
 
 # --- events and leaves ---------------------------------------------------------------------------------------
 
@@ -174,6 +174,22 @@ def _() -> Attempt:
 def _() -> Attempt:
     kit = Kit()
     return kit.bundle(notes=[kit.note(size) for size in reversed(kit.sizes)]), kit.ask()
+
+
+@attack("11d a new epoch to get rid of the remembered head", Verdict.INCOMPLETE, "MISSING-PROOF")
+def _() -> Attempt:
+    kit = Kit()
+    kit.log.origin = f"{ORIGIN.rpartition('/')[0]}/0"
+    return Kit(root=kit.root).bundle(), kit.ask(checkpoints=(kit.note(5),))
+
+
+@attack("a remembered head of another log", Verdict.INCOMPLETE, "MISSING-PROOF")
+def _() -> Attempt:
+    kit = Kit()
+    kit.log.origin = ORIGIN.replace("itsm", "hr")
+    remembered = kit.note(5)
+    kit.log.origin = ORIGIN
+    return kit.bundle(), kit.ask(remembered)
 
 
 @attack("a remembered head without a proof", Verdict.INCOMPLETE, "MISSING-PROOF")
