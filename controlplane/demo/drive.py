@@ -36,7 +36,7 @@ class Seen:
     cases: list[Case] = field(default_factory=list)
     duplicate_status: int = 0
     forged_status: int = 0
-    forged_sys_id: str = ""
+    forged_number: str = ""
     halted_between: tuple[float, float] | None = None
     problems: list[str] = field(default_factory=list)
 
@@ -90,7 +90,7 @@ class Driver:
     def forge(self, ticket: Ticket) -> None:
         """An incident that ServiceNow never told about, and a webhook for it that somebody else signed."""
         made = self.vendors.report(f"Forged: {ticket.title}", ticket.text, tell=False)
-        self.seen.forged_sys_id = made["sys_id"]
+        self.seen.forged_number = made["number"]
         self.seen.forged_status = self.vendors.redeliver(made["sys_id"], secret=FORGED_SECRET)
         self.say(f"{made['number']}: a forged webhook was answered {self.seen.forged_status}")
 
@@ -184,7 +184,7 @@ class Driver:
                 self.look(pool)
 
     def run_of(self, case: Case, runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        return next(run for run in runs if run["ticket"]["number"] == case.number)
+        return next(run for run in runs if run["ticket"] == case.number)
 
     def complete(self, case: Case, runs: Sequence[dict[str, Any]]) -> None:
         """What is known only at the end: the record as it reads now, and the cost of the ticket."""
@@ -193,7 +193,7 @@ class Driver:
         case.cost_micros, case.cost_complete = cost["micros"], cost["complete"]
 
     def _over(self, count: int) -> bool:
-        by_ticket = {run["ticket"]["number"]: run for run in self.platform.runs()}
+        by_ticket = {run["ticket"]: run for run in self.platform.runs()}
         for case in self.seen.cases:
             case.run_state = by_ticket.get(case.number, {}).get("state", "")
         return sum(case.run_state in OVER for case in self.seen.cases) == count

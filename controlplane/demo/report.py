@@ -35,7 +35,7 @@ def figures(seen: Seen, ledger: Sequence[judge.Row], runs: Sequence[Mapping[str,
         "rolled_back": sum(_is(case, ledger, UNDONE) and reads_as_before(case) for case in cases),
         "needs_attention": sum(case.run_state == "NEEDS_ATTENTION" for case in cases),
         "duplicates_ignored": _duplicates_ignored(seen, runs),
-        "forged_refused": int(seen.forged_status == 401 and not _run_of(seen.forged_sys_id, runs)),
+        "forged_refused": int(seen.forged_status == 401 and not _runs_of(seen.forged_number, runs)),
         "dropped_replies": sum(_is(case, ledger, WRITTEN, "dropped") for case in cases) if dropped else 0,
         "min_effects_per_write": min(writes, default=0),
         "max_effects_per_write": max(writes, default=0),
@@ -58,14 +58,14 @@ def reads_as_before(case: Case) -> bool:
     return all(case.before[name] == case.after[name] for name in COMPARED)
 
 
-def _run_of(sys_id: str, runs: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    return [run for run in runs if sys_id and run["ticket"]["id"] == sys_id]
+def _runs_of(number: str, runs: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return [run for run in runs if run["ticket"] == number]
 
 
 def _duplicates_ignored(seen: Seen, runs: Sequence[Mapping[str, Any]]) -> int:
     twice = [case for case in seen.cases if case.scenario == "duplicate"]
     accepted = 200 <= seen.duplicate_status < 300
-    return sum(accepted and len(_run_of(case.sys_id, runs)) == 1 for case in twice)
+    return sum(accepted and len(_runs_of(case.number, runs)) == 1 for case in twice)
 
 
 def _while_halted(seen: Seen, ledger: Sequence[judge.Row]) -> int:
