@@ -36,7 +36,8 @@ def main() -> int:
     try:
         return _demo(site, options, console)
     except (ProcessFailed, DemoFailed) as failed:
-        console.print(f"[bold red]The demo stopped:[/] {failed}", markup=True)
+        console.print("[bold red]The demo stopped:[/]")
+        console.print(str(failed), markup=False, soft_wrap=True)
         return 1
     except KeyboardInterrupt:
         console.print("Stopping.")

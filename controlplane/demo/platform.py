@@ -29,11 +29,10 @@ class Platform:
         return answer.json()
 
     def start(self, *, workflow: str, environment: str, trigger: dict[str, str], key: str) -> None:
-        """`POST /v1/runs`; a policy may refuse at once, which is an answer and not an error."""
+        """`POST /v1/runs`."""
         body = {"workflow": workflow, "environment": environment, "trigger": trigger}
         answer = self._http.post("/v1/runs", json=body, headers={"Idempotency-Key": key})
-        if answer.status_code >= 500:
-            answer.raise_for_status()
+        answer.raise_for_status()
 
     def runs(self) -> list[dict[str, Any]]:
         """All runs of the tenant, page by page."""
