@@ -39,7 +39,7 @@ class Platform:
         found: list[dict[str, Any]] = []
         cursor = ""
         while True:
-            page = self._get("/v1/runs", limit=200, **({"cursor": cursor} if cursor else {}))
+            page = self._get("/v1/runs", limit=100, **({"cursor": cursor} if cursor else {}))
             found += page["results"]
             cursor = page.get("next_cursor") or ""
             if not cursor:
