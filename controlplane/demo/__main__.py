@@ -81,10 +81,10 @@ def _run(
     verdict = _verify(bundle, trust)
     result = {**figures, "bundle": _shown(bundle), "trust": _shown(trust), "verdict": verdict}
     result |= {"setup_s": setup_s, "run_s": round(clock.monotonic() - began, 1)}
-    broken = judge.broken_promises(result)
+    broken = judge.broken_promises(result) + driver.seen.problems + report.surprises(driver.seen.cases)
     report.show_tickets(console, driver.seen.cases)
-    report.show_figures(console, result, broken, driver.seen.problems)
-    return result, not broken and not driver.seen.problems
+    report.show_figures(console, result, broken)
+    return result, not broken
 
 
 def _tickets(site: Installation, options: argparse.Namespace, console: Console) -> list[tickets.Ticket]:

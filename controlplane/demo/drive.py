@@ -189,8 +189,9 @@ class Driver:
     def complete(self, case: Case, runs: Sequence[dict[str, Any]]) -> None:
         """What is known only at the end: the record as it reads now, and the cost of the ticket."""
         case.after = self.vendors.record(case.sys_id)
-        cost = self.platform.run(self.run_of(case, runs)["id"])["cost"]
-        case.cost_micros, case.cost_complete = cost["micros"], cost["complete"]
+        run = self.platform.run(self.run_of(case, runs)["id"])
+        case.run_state, case.run_code, case.run_detail = run["state"], run["code"], run["detail"]
+        case.cost_micros, case.cost_complete = run["cost"]["micros"], run["cost"]["complete"]
 
     def _over(self, count: int) -> bool:
         by_ticket = {run["ticket"]: run for run in self.platform.runs()}

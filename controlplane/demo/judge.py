@@ -52,6 +52,8 @@ class Case:
     card_at: float | None = None
     decided_at: float | None = None
     run_state: str = ""
+    run_code: str = ""
+    run_detail: str = ""
     cost_micros: int | None = None
     cost_complete: bool = False
     timed: bool = True

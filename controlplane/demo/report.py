@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from controlplane.demo import judge
 from controlplane.demo.drive import Seen
@@ -54,6 +55,15 @@ def _is(case: Case, ledger: Sequence[judge.Row], effects: judge.Effects, scenari
     return meant and ended and judge.effects_of(case, ledger, TEAM_CHANNEL) == effects
 
 
+def surprises(cases: Sequence[Case]) -> list[str]:
+    """Runs that ended otherwise than their scenario says."""
+    return [
+        f"{case.number} ({case.scenario}): {case.run_state} {case.run_code} {case.run_detail}".strip()
+        for case in cases
+        if case.run_state not in SCENARIOS[case.scenario].states
+    ]
+
+
 def reads_as_before(case: Case) -> bool:
     return all(case.before[name] == case.after[name] for name in COMPARED)
 
@@ -95,14 +105,14 @@ def _cost(case: Case) -> str:
     return f"{Decimal(case.cost_micros) / MICRO:.6f}" + ("" if case.cost_complete else " or more")
 
 
-def show_figures(console: Console, result: Mapping[str, Any], broken: Sequence[str], problems: Sequence[str]) -> None:
+def show_figures(console: Console, result: Mapping[str, Any], broken: Sequence[str]) -> None:
     table = Table(show_header=False, title="Result", title_justify="left")
     table.add_column(justify="left")
     table.add_column(justify="left")
     for name, value in result.items():
         table.add_row(name.replace("_", " "), str(value))
     console.print(table)
-    for sentence in (*broken, *problems):
-        console.print(f"[bold red]Broken:[/] {sentence}")
-    if not broken and not problems:
+    for sentence in broken:
+        console.print(Text.assemble(("Broken: ", "bold red"), sentence), soft_wrap=True)
+    if not broken:
         console.print("[bold green]Every promise was kept.[/]")
