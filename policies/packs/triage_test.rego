@@ -85,6 +85,10 @@ test_other_workflow_is_not_granted if {
 	codes(document) == {"default_deny"}
 }
 
+test_the_choices_of_the_day_may_be_read if {
+	effect(of_tool("servicenow.choices.get", {})) == "ALLOW"
+}
+
 test_message_to_the_team_is_allowed if {
 	document := of_tool("slack.message.post", {"channel": "C1TEAM", "text": "hi"})
 	effect(document) == "ALLOW" with data.interlock.config.triage.channels as ["C1TEAM"]
