@@ -13,13 +13,14 @@ from controlplane.demo.people import Person
 from controlplane.demo.platform import OVER, Platform
 from controlplane.demo.scenarios import SCENARIOS, Decision, Scenario, Trigger
 from controlplane.demo.tickets import Ticket
-from controlplane.demo.vendors import CARD_CHANNEL, Vendors
+from controlplane.demo.vendors import CARD_CHANNEL, Clicked, Vendors
 from controlplane.lib import clock
 
 BOB, CAROL = "U0BOB", "U0CAROL"
 FORGED_SECRET = "whsec_Zm9yZ2VkLWZvcmdlZC1mb3JnZWQtZm9yZ2Vk"  # noqa: S105 - what an attacker guesses
 HALT_S = 1.5
 SECOND_LOOK_S = 1.0
+MOST_CLICKS = 20
 PACE_S = 0.1
 
 Say = Callable[[str], None]
@@ -137,8 +138,14 @@ class Driver:
             case.decided_at = clock.now().timestamp()
 
     def reject_in_slack(self, case: Case, card: dict[str, Any]) -> None:
-        self._click(CAROL, card, "reject", fill="The caller has withdrawn the ticket, please close it by hand")
-        self.say(f"{case.number}: rejected in Slack")
+        """Carol is asked why; while the kill switch holds back the question, she presses the button again."""
+        words = "The caller has withdrawn the ticket, please close it by hand"
+        for _ in range(MOST_CLICKS):
+            if self._click(CAROL, card, "reject", fill=words).submitted == 200:
+                self.say(f"{case.number}: rejected in Slack")
+                return
+            time.sleep(SECOND_LOOK_S)
+        self.seen.problems.append(f"{case.number}: the rejection was never taken")
 
     def approve_in_console(self, case: Case, card: dict[str, Any]) -> None:
         page = page_of(card)
@@ -159,10 +166,11 @@ class Driver:
         self.seen.halted_between = (engaged_at, released_at)
         self.say(f"{case.number}: kill switch released by a second person")
 
-    def _click(self, user: str, card: dict[str, Any], action: str, fill: str = "") -> None:
-        status = self.vendors.click(user=user, ts=card["ts"], action_id=action, fill=fill)
-        if status != 200:
-            self.seen.problems.append(f"a click on {card['ts']} was answered {status}")
+    def _click(self, user: str, card: dict[str, Any], action: str, fill: str = "") -> Clicked:
+        done = self.vendors.click(user=user, ts=card["ts"], action_id=action, fill=fill)
+        if done.status != 200:
+            self.seen.problems.append(f"a click on {card['ts']} was answered {done.status}")
+        return done
 
     # --- until all is over -------------------------------------------------------------------------------
 

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import httpx2
 
 CARD_CHANNEL = "C0APPROVALS"
 TEAM_CHANNEL = "C0ITSM"
+
+
+@dataclass(frozen=True)
+class Clicked:
+    """HTTP status of the platform's answers; `submitted` None when no modal was opened."""
+
+    status: int
+    submitted: int | None
 
 
 class Vendors:
@@ -52,12 +61,11 @@ class Vendors:
         status: int = self._ask("POST", "redeliver", json={"sys_id": sys_id, "secret": secret})["status"]
         return status
 
-    def click(self, *, user: str, ts: str, action_id: str, fill: str = "") -> int:
-        """A person presses a button of a card; the HTTP status of the platform's answer."""
+    def click(self, *, user: str, ts: str, action_id: str, fill: str = "") -> Clicked:
+        """A person presses a button of a card, and fills in and submits the modal that it may open."""
         spec = {"user": user, "channel": CARD_CHANNEL, "ts": ts, "action_id": action_id, "fill": fill}
         done = self._ask("POST", "slack/click", json=spec)
-        status: int = done.get("submitted", done["delivery"])["status"]
-        return status
+        return Clicked(done["delivery"]["status"], done.get("submitted", {}).get("status"))
 
     def fault(self, kind: str, *, times: int, args: dict[str, Any] | None = None, **match: Any) -> None:
         self._ask("POST", "faults", json={"kind": kind, "times": times, "args": args or {}, "match": match})
