@@ -6,6 +6,7 @@ statement and the bundle are taken from rows, and trusted for their signatures.
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from functools import lru_cache
 from threading import Lock
 from uuid import UUID
 
@@ -49,7 +50,7 @@ def of(environment_id: UUID) -> Active:
 def believed(standing: Standing) -> Statement:
     """The statement of a row if it is signed, about this row, and covers now; raises PointFailure."""
     try:
-        statement = freshness.read(standing.statement, keys=point.keyring().trusted())
+        statement = _signed(standing.statement)
     except jws.BadToken as error:
         raise PointFailure("bundle_invalid", f"freshness statement: {error}") from error
     about = (statement.tenant, statement.environment, statement.seq)
@@ -60,6 +61,12 @@ def believed(standing: Standing) -> Statement:
     if stepped_back or not statement.covers(now_ns):
         raise PointFailure("bundle_stale", "the policy bundle has not been confirmed in time")
     return statement
+
+
+@lru_cache(maxsize=64)
+def _signed(token: str) -> Statement:
+    """Verified once per process: a token never changes its meaning, and runs out within minutes."""
+    return freshness.read(token, keys=point.keyring().trusted())
 
 
 def _contents(bundle_id: UUID, statement: Statement) -> Contents:

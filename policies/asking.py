@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db import transaction
 
 from controlplane.lib import clock, telemetry
+from controlplane.lib.canonical import sha256_hex
 from controlplane.lib.events import Committed
 from controlplane.lib.logs import get_logger
 from evidence.services import record
@@ -64,7 +65,7 @@ def ask(document: dict[str, Any], *, workspace_id: UUID, environment_id: UUID) -
 
 
 def keep(decision: Decision, answer: Answer, occasion: Occasion, *, duration_us: int, actor: Actor) -> None:
-    """Write the decision down: the input as payload, the row, and the event that commits to both documents."""
+    """Write the decision down: the input as payload, the row, and the event that commits to the input."""
     with transaction.atomic():
         digest = payloads.put(answer.content) if answer.content is not None else ""
         event = _event(decision, answer, occasion, duration_us)
@@ -131,7 +132,7 @@ def _event(decision: Decision, answer: Answer, occasion: Occasion, duration_us: 
         seq=decision.seq,
         bundle_sha256=decision.bundle_sha256,
         duration_us=duration_us,
-        decision=Committed(contract.encode(dataclasses.asdict(answer.verdict))),
+        decision_digest=sha256_hex(contract.encode(dataclasses.asdict(answer.verdict))),
         input=Committed(answer.content) if answer.content is not None else None,
     )
 

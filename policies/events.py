@@ -10,9 +10,9 @@ from controlplane.lib.events import Committed, event
 @event("policy.decided")
 @dataclass(frozen=True)
 class PolicyDecided:
-    """`input` and `decision`: both documents whole, committed to. Without a usable bundle `seq` is 0.
+    """`input`: the whole question, committed to. Without a usable bundle `seq` is 0.
 
-    `reasons`: effect, code and rule of at most twenty; the words are in the decision.
+    `reasons`: effect, code and rule of at most twenty; `decision_digest` is that of the whole verdict as recorded.
     """
 
     decision_id: UUID
@@ -27,7 +27,7 @@ class PolicyDecided:
     seq: int
     bundle_sha256: str
     duration_us: int
-    decision: Committed
+    decision_digest: str
     input: Committed | None
 
 
