@@ -1,0 +1,154 @@
+"""`interlock` against the real API: every command speaks routes that exist, and ends with the code that it promises."""
+
+import json
+from collections.abc import Callable, Iterator
+from functools import partial
+from types import SimpleNamespace
+from typing import Any
+
+import httpx2
+import pytest
+from django.core.signals import request_finished, request_started
+from django.core.wsgi import get_wsgi_application
+from django.db import close_old_connections, transaction
+from typer.testing import CliRunner, Result
+
+from approvals.models import ApprovalRequest
+from controlplane.cli.exits import CliError, Exit
+from controlplane.cli.main import app
+from policies.services import decide
+from tenants import scope
+from tests import gateway_ground
+from tests.asking import ask
+from tests.policy_questions import question
+from tests.running import stopped_run
+from workflows import library, services
+
+
+@pytest.fixture
+def in_this_transaction() -> Iterator[None]:
+    """A request ends without closing the connection, as under Django's own test client."""
+    signals = (request_started, request_finished)
+    for signal in signals:
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in signals:
+        signal.connect(close_old_connections)
+
+
+@pytest.fixture
+def interlock(
+    in_this_transaction: None,
+    world: SimpleNamespace,
+    token: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[..., Result]:
+    """Runs a command line as a person of A, over HTTP into this process."""
+    transport = httpx2.WSGITransport(app=get_wsgi_application())
+    monkeypatch.setattr(httpx2, "Client", partial(httpx2.Client, transport=transport))
+
+    def run(person: str, *line: str) -> Result:
+        secret = token(getattr(world.a, person))["Authorization"].removeprefix("Bearer ")
+        environment = {"INTERLOCK_URL": "http://testserver", "INTERLOCK_TOKEN": secret, "NO_COLOR": "1"}
+        return CliRunner().invoke(app, line, env=environment)
+
+    return run
+
+
+def shown(result: Result) -> Any:
+    assert result.exit_code == 0, (result.exception, result.output)
+    return json.loads(result.stdout)
+
+
+def refused(result: Result) -> Exit:
+    assert isinstance(result.exception, CliError), (result.exception, result.output)
+    return Exit(result.exception.code)
+
+
+LISTS = (
+    "runs list --state NEEDS_ATTENTION",
+    "approvals list --which all",
+    "dlq list",
+    "connectors list",
+    "workflows list",
+    "policies active",
+    "policies decisions --effect DENY",
+    "tokens list",
+    "kill status --all",
+    "costs",
+    "me",
+)
+
+
+@pytest.mark.parametrize("form", ["table", "json"])
+def test_what_can_be_listed_is_listed(interlock: Callable[..., Result], world: SimpleNamespace, form: str) -> None:
+    stopped_run(world)
+    for line in LISTS:
+        result = interlock("dana", *line.split(), "-o", form)
+        assert result.exit_code == 0, (line, result.exception, result.output)
+
+
+def test_a_run_is_looked_at(interlock: Callable[..., Result], world: SimpleNamespace) -> None:
+    run = stopped_run(world)
+    assert shown(interlock("dana", "runs", "show", str(run.pk), "-o", "json"))["ticket"] == "INC0010001"
+    assert interlock("dana", "runs", "events", str(run.pk)).exit_code == 0
+    assert refused(interlock("dana", "runs", "wait", str(run.pk))) == Exit.FAILED
+    assert refused(interlock("dana", "runs", "show", str(world.a.tenant.id))) == Exit.NOT_FOUND
+
+
+def test_a_run_is_started_and_cancelled(
+    interlock: Callable[..., Result], world: SimpleNamespace, actor_of: Callable[..., Any], tmp_path: Any
+) -> None:
+    alice = actor_of(world.a.alice, world.a.tenant)
+    with scope.enter(world.a.tenant.id):
+        gateway_ground.furnish(world.a, SimpleNamespace(url="http://127.0.0.1:9"), alice)
+        services.publish_version(workspace_id=world.a.workspace.id, source=library.source("itsm-triage"), actor=alice)
+    trigger = tmp_path / "trigger.json"
+    trigger.write_text(json.dumps({"sys_id": "46d44a5dc0a8010e0000000000000001", "number": "INC0010001"}))
+    start = ("runs", "start", "itsm-triage", "--trigger", str(trigger), "--idempotency-key", "k", "-o", "json")
+    run = shown(interlock("dana", *start))
+    assert shown(interlock("dana", *start)) == run
+    cancelled = shown(interlock("dana", "runs", "cancel", run["id"], "--reason", "wrong ticket", "-o", "json"))
+    assert cancelled["id"] == run["id"]
+    assert refused(interlock("bob", *start)) == Exit.DENIED
+
+
+def test_a_person_approves_what_show_printed(interlock: Callable[..., Result], world: SimpleNamespace) -> None:
+    request = ask(world)
+    path = ("approvals", "show", str(request.pk), "-o", "json")
+    digest = shown(interlock("bob", *path))["display_digest"]
+    assert interlock("bob", "approvals", "diff", str(request.pk)).exit_code == 0
+    vote = ("approvals", "approve", str(request.pk), "--digest")
+    assert refused(interlock("bob", *vote, "0" * 64)) == Exit.CONFLICT
+    assert shown(interlock("bob", *vote, digest, "-o", "json"))["state"] == "APPROVED"
+    with scope.enter(world.a.tenant.id), transaction.atomic():
+        assert ApprovalRequest.objects.get().state == "APPROVED"
+
+
+def test_a_halt_is_engaged_and_released_by_a_second_person(
+    interlock: Callable[..., Result], world: SimpleNamespace
+) -> None:
+    stopped = shown(interlock("dana", "kill", "on", "--scope", "tenant", "--reason", "drill", "-o", "json"))
+    off = ("kill", "off", stopped["id"])
+    assert interlock("dana", *off, "--reason", "over").exit_code == 0
+    assert refused(interlock("dana", *off)) == Exit.DENIED
+    assert shown(interlock("bob", *off, "-o", "json"))["state"] == "released"
+
+
+def test_decisions_are_listed_with_their_codes(
+    interlock: Callable[..., Result], world: SimpleNamespace, actor_of: Callable[..., Any]
+) -> None:
+    with scope.enter(world.a.tenant.id):
+        decide(
+            document=question(world.a),
+            workspace_id=world.a.workspace.id,
+            environment_id=world.a.environment.id,
+            actor=actor_of(world.a.dana, world.a.tenant),
+        )
+    [row] = shown(interlock("dana", "policies", "decisions", "-o", "json"))["results"]
+    assert (row["effect"], row["codes"]) == ("DENY", ["bundle_missing"])
+
+
+def test_without_a_token_one_is_asked_to_sign_in(interlock: Callable[..., Result]) -> None:
+    environment = {"INTERLOCK_URL": "http://testserver", "INTERLOCK_TOKEN": "il_wrong"}
+    assert refused(CliRunner().invoke(app, ["me"], env=environment)) == Exit.AUTH
