@@ -18,11 +18,12 @@ from connectors.calls import CallState
 from connectors.events import CallDenied
 from connectors.gateway import clocks, document, history, obligations, routing, spending, tools, waiting
 from connectors.gateway.binding import Bound, Draft, bind, draft_of
-from connectors.gateway.display import recipe_document
 from connectors.gateway.errors import ArgsInvalid, InstanceUnusable
 from connectors.gateway.observation import subject
 from connectors.models import ToolCall
+from connectors.types import JsonObject
 from controlplane.lib import clock, ids
+from controlplane.lib.canonical import digest
 from evidence.services import record
 from metering.services import run_cost
 from policies import services as pdp
@@ -163,15 +164,18 @@ def _allow(call: ToolCall, ruling: Ruling, actor: Actor) -> None:  # noqa: ARG00
     locks.amend(
         call,
         instance_id=bound.draft.instance.pk,
-        bound_args_digest=payloads.put_json(bound.draft.args),
-        expected_digest=payloads.put_json(bound.action.expected),
-        undo_digest=payloads.put_json(recipe_document(bound.undo)) if bound.undo else "",
+        bound_args_digest=_kept(call, bound.draft.args),
         target=bound.action.target[:240],
         action_digest=bound.digest,
         decision_id=ruling.decision.id,
         history_version=ruling.history_version,
         estimate_micros=ruling.estimate_micros or 0,
     )
+
+
+def _kept(call: ToolCall, args: JsonObject) -> str:
+    """The payload of the arguments after obligations, most often those that were proposed."""
+    return call.args_digest if digest(args) == call.args_digest else payloads.put_json(args)
 
 
 def _deny(call: ToolCall, ruling: Ruling, actor: Actor) -> None:
