@@ -1,5 +1,7 @@
 """STOP_AND_UNDO: runs under such a halt turn back, also those that only wait and ask the gateway nothing."""
 
+from uuid import UUID
+
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
@@ -27,19 +29,30 @@ def _covered(halt: Halt) -> QuerySet[Run]:
 
 
 def _matches(halt: Halt) -> Q:
-    """Which runs a scope means; by connector or tool it means those that use it."""
-    value = halt.value
+    """Which runs a scope means; by connector or tool it means those that use it.
+
+    People name workspaces and environments by id or by slug, as in the gateway.
+    """
+    value, named = halt.value, _uuid(halt.value)
     table = {
         "global": Q(),
         "tenant": Q(),
-        "workspace": Q(workspace_id=value),
-        "environment": Q(environment_id=value),
+        "workspace": Q(workspace_id=named) | Q(workspace__slug=value),
+        "environment": Q(environment_id=named) | Q(environment__slug=value),
         "workflow": Q(workflow_name=value),
-        "agent": Q(starter_id=value),
+        "agent": Q(starter_id=named),
         "connector": Q(pins__instances__contains=[value]),
         "tool": Q(pins__tools__contains=[value]),
     }
     return table[halt.kind]
+
+
+def _uuid(value: str) -> UUID:
+    """The id that a scope names; one that no row has when it names none."""
+    try:
+        return UUID(value)
+    except ValueError:
+        return UUID(int=0)
 
 
 def _stop(run: Run) -> bool:
