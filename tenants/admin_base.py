@@ -89,6 +89,7 @@ class ReadOnlyAdmin(_ModelAdmin):
     actions = None
     list_per_page = 50
     show_full_result_count = False
+    formfield_overrides = {models.URLField: {"assume_scheme": "https"}}
 
     def has_view_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
         return self.perm in held_by(request)

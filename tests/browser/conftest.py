@@ -22,7 +22,9 @@ AXE = ROOT / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
 AXE_OPTIONS = {
     "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]},
     "resultTypes": ["violations"],
+    "preload": False,  # axe would fetch style sheets by a way that the policy refuses
 }
+CONTRAST = {**AXE_OPTIONS, "runOnly": {"type": "rule", "values": ["color-contrast"]}}
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 START_S = 30
 
@@ -34,9 +36,9 @@ def pytest_configure() -> None:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    path = next(filter(None, map(shutil.which, CHROMIUM)), None)
+    path = os.environ.get("INTERLOCK_CHROMIUM") or next(filter(None, map(shutil.which, CHROMIUM)), None)
     if path is None:
-        pytest.fail("Chromium is missing. Install it (Debian: apt-get install chromium), then run the tests again.")
+        pytest.fail("Chromium is missing: `apt-get install chromium`, or set INTERLOCK_CHROMIUM to the path of one.")
     if not AXE.exists():
         pytest.fail("The front end is not built. Run `python frontend/build.py`, then run the tests again.")
     with sync_playwright() as playwright:
@@ -103,8 +105,14 @@ class Visitor:
         return self.page
 
     def accessibility(self) -> list[str]:
-        """What axe finds, one sentence each."""
-        found = Axe.from_file(AXE).run(self.page, options=AXE_OPTIONS).response["violations"]
+        """What axe finds, one sentence each: everything in the light theme, then the contrasts of the dark one."""
+        self.page.emulate_media(color_scheme="light")
+        found = self._axe(AXE_OPTIONS)
+        self.page.emulate_media(color_scheme="dark")
+        return found + [f"dark: {said}" for said in self._axe(CONTRAST)]
+
+    def _axe(self, options: dict[str, object]) -> list[str]:
+        found = Axe.from_file(AXE).run(self.page, options=options).response["violations"]
         return [f"{rule['id']}: {rule['help']}: {node['html'][:160]}" for rule in found for node in rule["nodes"]]
 
     def widest(self) -> int:
@@ -134,6 +142,11 @@ def visit(browser: Browser, server: str) -> Iterator[Callable[..., Visitor]]:
     for context in contexts:
         context.close()
     assert [said for visitor in visitors for said in visitor.complaints] == []
+
+
+@pytest.fixture
+def session_of() -> Callable[[object], str]:
+    return _session
 
 
 def _session(user: object) -> str:
