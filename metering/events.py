@@ -35,7 +35,7 @@ class UsageSettled:
 @event("metering.human_time_recorded")
 @dataclass(frozen=True)
 class HumanTimeRecorded:
-    """`measured` False: the page was not seen by us, so the time since the request was opened stands in."""
+    """`measured` False: nobody knows when the person began, so the time since the request was opened counts."""
 
     request_id: UUID
     person_id: UUID

@@ -162,7 +162,7 @@ class HumanTime(TenantModel):
 
 
 class Sums(models.Model):
-    """What rollups add up. `unknown` counts entries without a price, `estimated` those nobody measured."""
+    """What rollups add up. `unknown` counts entries without a price, `estimated` those not reported."""
 
     calls = models.BigIntegerField(default=0)
     tokens_in = models.BigIntegerField(default=0)

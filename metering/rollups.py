@@ -29,12 +29,11 @@ def of_usage(usage: Usage, cost: Cost) -> dict[str, int]:
     }
 
 
-def of_person(seconds: int, cost: Cost, *, measured: bool) -> dict[str, int]:
+def of_person(seconds: int, cost: Cost) -> dict[str, int]:
     return {
         "human_seconds": seconds,
         "human_micros": cost.micros,
         "unknown": int(not cost.known),
-        "estimated": int(not measured),
     }
 
 

@@ -113,7 +113,8 @@ def record_human(
 ) -> Cost:
     """Book the time that a person spent on one approval, once per person and request.
 
-    `measured` False: the seconds stand in for a time that nobody measured, which lowers the coverage.
+    `measured` False: the seconds are the most it can have been. Coverage asks whether more may be due, so an
+    upper bound does not lower it; a missing rate does.
     """
     now = clock.now()
     cost = human_cost(seconds, prices.minute_rate(now))
@@ -122,7 +123,7 @@ def record_human(
     defaults = {**asdict(place), **booked}
     _, created = HumanTime.objects.get_or_create(request_id=request_id, person_id=actor.id, defaults=defaults)
     if created:
-        rollups.add(rollups.of_person(seconds, cost, measured=measured), place, at=now, provider=HUMAN)
+        rollups.add(rollups.of_person(seconds, cost), place, at=now, provider=HUMAN)
         event = HumanTimeRecorded(request_id, actor.id, seconds, measured, cost.micros, cost.known)
         record(event, actor=actor, workspace_id=workspace_id, run_id=run_id)
     return cost
@@ -142,7 +143,7 @@ def run_cost(run_id: UUID) -> CostOfRun:
     )
     people = HumanTime.objects.filter(run_id=run_id).aggregate(
         of_people=Sum("cost_micros", default=0),
-        doubtful=Count("pk", filter=Q(cost_micros=None) | Q(measured=False)),
+        doubtful=Count("pk", filter=Q(cost_micros=None)),
     )
     parts = (used["of_models"], used["of_tools"], people["of_people"])
     return CostOfRun(sum(parts), *parts, complete=not (used["doubtful"] or people["doubtful"]))

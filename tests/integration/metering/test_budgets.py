@@ -17,7 +17,7 @@ from metering.models import Budget, Reservation
 from metering.types import BudgetKind, Lane, Period, Usage
 from tenants.errors import PermissionMissing
 
-NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+NOON = datetime(2099, 11, 21, 12, 0, tzinfo=UTC)
 
 
 def sums(books: SimpleNamespace) -> tuple[int, int]:

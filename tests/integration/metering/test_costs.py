@@ -72,15 +72,22 @@ def test_a_tool_without_a_price_is_unknown_and_not_free(books: SimpleNamespace) 
         assert services.run_cost(other) == CostOfRun(0, 0, 0, 0, complete=True)
 
 
-@pytest.mark.parametrize("doubt", ["no minute rate", "not measured", "estimated tokens"])
+def test_a_time_that_is_the_most_it_can_have_been_is_complete(books: SimpleNamespace) -> None:
+    run_id = ids.uuid7()
+    price(books, HUMAN, "", Rate(Decimal(0), Decimal(0), per_call=Decimal(1)))
+    human(books, run_id, measured=False)
+    with transaction.atomic():
+        assert services.run_cost(run_id) == CostOfRun(1_500_000, 0, 0, 1_500_000, complete=True)
+        assert access.cost_page(books.alice).tickets.complete == 1
+
+
+@pytest.mark.parametrize("doubt", ["no minute rate", "estimated tokens"])
 def test_what_is_not_known_lowers_the_coverage(books: SimpleNamespace, doubt: str) -> None:
     run_id = ids.uuid7()
     if doubt == "estimated tokens":
         settle(books, run_id=run_id, usage=Usage("anthropic", "interlock-sandbox-1", tokens_in=1, estimated=True))
     else:
-        if doubt == "not measured":
-            price(books, HUMAN, "", FREE)
-        human(books, run_id, measured=doubt != "not measured")
+        human(books, run_id)
     with transaction.atomic():
         assert not services.run_cost(run_id).complete
         assert access.cost_page(books.alice).tickets.complete == 0
