@@ -50,6 +50,7 @@ class StepSpec:
     max_retries: int
     timeout_s: int
     irreversible: bool
+    expressions: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ def _model(pin: dict[str, Any]) -> ModelPin:
 
 def _step(step: dict[str, Any]) -> StepSpec:
     tool, _, version = step["call"].partition("@")
-    named = steps_named([expression for _, expression in expressions_of(step)])
+    expressions = tuple(_expressions_of(step))
     timeout = step.get("timeout")
     return StepSpec(
         id=step["id"],
@@ -108,11 +109,12 @@ def _step(step: dict[str, Any]) -> StepSpec:
         tool_version=version or None,
         instance=step.get("instance"),
         arguments=step.get("with", {}),
-        needs=frozenset(step.get("needs", ())) | named,
+        needs=frozenset(step.get("needs", ())) | steps_named(expressions),
         when=step.get("when"),
         max_retries=step.get("retry", {}).get("max", DEFAULT_RETRIES),
         timeout_s=seconds(timeout) if timeout else DEFAULT_TIMEOUT_S,
         irreversible=step.get("irreversible", False),
+        expressions=expressions,
     )
 
 
@@ -121,16 +123,16 @@ def seconds(duration: str) -> int:
     return int(duration[:-1]) * _SECONDS[duration[-1]]
 
 
-def expressions_of(step: dict[str, Any]) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """Every expression of a step with the path to it; texts that do not cut are left to the lint."""
+def _expressions_of(step: dict[str, Any]) -> Iterator[str]:
+    """Every expression of a step; texts that do not cut are left to the lint."""
     if "when" in step:
-        yield ("when",), step["when"]
-    for path, text in texts_in(step.get("with", {}), ("with",)):
+        yield step["when"]
+    for _, text in texts_in(step.get("with", {})):
         try:
             parts = parts_of(text)
         except ExpressionError:
             continue
-        yield from ((path, part.expression) for part in parts if isinstance(part, Hole))
+        yield from (part.expression for part in parts if isinstance(part, Hole))
 
 
 def cycle_in(steps: tuple[StepSpec, ...]) -> list[str] | None:

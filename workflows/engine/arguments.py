@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tenants import payloads
-from workflows.definition.expressions import fill, holds
+from workflows.definition.expressions import fill, holds, steps_named
 from workflows.definition.model import MODEL_TOOL, Definition, StepSpec
 from workflows.engine.work import Work
 from workflows.models import Run, Step
@@ -37,23 +36,23 @@ def _of_model(definition: Definition, filled: Mapping[str, Any], assets: Mapping
 
 
 def _values(work: Work, spec: StepSpec) -> dict[str, Any]:
-    values: dict[str, Any] = {
-        "trigger": payloads.get_json(work.run.trigger_digest),
-        "constants": work.definition.constants,
-        "run": _about(work.run),
-    }
-    for needed in spec.needs:
-        step = work.steps[needed]
-        values[f"steps.{needed}.output"] = _output(step)
-        values[f"steps.{needed}.state"] = step.state
+    """What the step's expressions name, and no more: content is encrypted, so reading it costs."""
+    expressions = spec.expressions
+    values: dict[str, Any] = {"constants": work.definition.constants, "run": _about(work.run)}
+    if any("trigger" in expression for expression in expressions):
+        values["trigger"] = work.content(work.run.trigger_digest)
+    for name in steps_named(expressions):
+        step = work.steps[name]
+        values[f"steps.{name}.output"] = _output(work, step)
+        values[f"steps.{name}.state"] = step.state
     return values
 
 
-def _output(step: Step) -> dict[str, Any]:
+def _output(work: Work, step: Step) -> dict[str, Any]:
     """A skipped step has an empty output, so that `has(…)` can ask."""
     if step.state != StepState.SUCCEEDED:
         return {}
-    found: dict[str, Any] = payloads.get_json(step.output_digest)
+    found: dict[str, Any] = work.content(step.output_digest)
     return found
 
 

@@ -1,12 +1,13 @@
 """A run under the hands of a worker: its rows, its definition and the picture that `plan` decides from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from typing import Any
 
 from controlplane.lib import clock
 from evidence.services import record
-from tenants import scope
+from tenants import payloads, scope
 from tenants.actors import Actor
 from workflows import locks
 from workflows.definition.model import Definition, StepSpec, build
@@ -24,6 +25,7 @@ class Work:
     run: Run
     steps: dict[str, Step]
     now: datetime
+    contents: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def load(cls, lease: locks.Lease) -> "Work":
@@ -46,6 +48,12 @@ class Work:
     @cached_property
     def definition(self) -> Definition:
         return build(self.run.version.document)
+
+    def content(self, digest: str) -> Any:
+        """A payload as JSON, read once; raises PayloadExpired."""
+        if digest not in self.contents:
+            self.contents[digest] = payloads.get_json(digest)
+        return self.contents[digest]
 
     def spec(self, step: Step) -> StepSpec:
         return self.definition.step(step.key)
