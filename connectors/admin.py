@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.db import models
+
 from connectors import services
 from connectors.models import ConnectorInstance, SlackIdentity, ToolCall, WebhookDelivery, WebhookEndpoint
 from tenants.actors import Actor
@@ -11,6 +13,7 @@ from tenants.roles import Perm
 
 class InstanceAdmin(VerbAdmin):
     perm = Perm.MANAGE_CONNECTORS
+    formfield_overrides = {models.URLField: {"assume_scheme": "https"}}
     list_display = ("name", "driver", "manifest_version", "base_url", "enabled")
     fields = (
         "name",

@@ -15,9 +15,13 @@ from connectors.gateway import proposal, tools
 from connectors.models import ApprovalCard, ConnectorInstance, ToolCall
 from connectors.slack import blocks
 from controlplane.lib import clock
+from controlplane.lib.errors import DomainError
+from controlplane.lib.logs import get_logger
 from tenants import payloads, scope
 from tenants.actors import Actor
 from tenants.models import Tenant
+
+log = get_logger(__name__)
 
 PART = "approval-cards"
 
@@ -35,8 +39,16 @@ def catch_up(limit: int = 50) -> int:
     with transaction.atomic():
         behind = _behind(limit) if wakeups.card_instances() else []
     for request_id in behind:
-        show(request_id=request_id)
+        _try_to_show(request_id)
     return len(behind)
+
+
+def _try_to_show(request_id: UUID) -> None:
+    """One card that cannot be shown (its content is gone) does not keep the others waiting."""
+    try:
+        show(request_id=request_id)
+    except DomainError as refused:
+        log.warning("the cards of %s cannot be shown: %s", request_id, refused.detail)
 
 
 def _behind(limit: int) -> list[UUID]:

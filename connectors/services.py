@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 from jsonschema import Draft202012Validator
@@ -56,9 +57,11 @@ def save_instance(
     `credentials`: slot name → `cred:<name>`. Raises ConfigInvalid, ManifestInvalid; needs MANAGE_CONNECTORS.
     """
     require(actor, Perm.MANAGE_CONNECTORS)
+    if allow_loopback and not settings.INTERLOCK_ALLOW_LOOPBACK:
+        raise ConfigInvalid("this installation lets no connector reach its own machine (INTERLOCK_ALLOW_LOOPBACK)")
     manifest = manifests.load(driver, manifest_version)
     _check(manifest, config, credentials)
-    settings = {
+    chosen = {
         "driver": driver,
         "manifest_version": manifest.version,
         "manifest_digest": manifest.digest,
@@ -68,8 +71,8 @@ def save_instance(
         "allow_loopback": allow_loopback,
         "enabled": enabled,
     }
-    instance, _ = ConnectorInstance.objects.update_or_create(name=name, defaults=settings)
-    committed = Committed(canonical({"base_url": base_url, **settings}))
+    instance, _ = ConnectorInstance.objects.update_or_create(name=name, defaults=chosen)
+    committed = Committed(canonical(chosen))
     record(InstanceSaved(instance.pk, name, driver, manifest.digest, enabled, committed), actor=actor)
     return instance
 

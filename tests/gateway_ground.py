@@ -6,7 +6,7 @@ from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
 
-from connectors import gateway, manifests, services
+from connectors import gateway, services
 from connectors.calls import CallSpec
 from connectors.sandbox import accounts
 from metering import services as metering
@@ -47,7 +47,6 @@ INSTANCES: dict[str, dict[str, Any]] = {
 
 def furnish(side: SimpleNamespace, stand_ins: StandIns, admin: Actor) -> None:
     """Inside the tenant's scope: everything but a policy."""
-    manifests.install()
     for name, secret in SECRETS.items():
         vault.store(name=name, secret=secret.encode(), actor=admin)
     for name, spec in INSTANCES.items():

@@ -8,6 +8,8 @@ from connectors import locks
 from connectors.calls import CallState, CallStatus
 from connectors.gateway.binding import content
 from connectors.models import ToolCall
+from connectors.types import JsonObject
+from tenants.errors import PayloadExpired
 
 
 @transaction.atomic
@@ -20,13 +22,21 @@ def status_of(call: ToolCall) -> CallStatus:
     return CallStatus(
         call_id=call.pk,
         state=state,
-        output=content(call.output_digest) if state is CallState.SUCCEEDED else None,
+        output=_output(call) if state is CallState.SUCCEEDED else None,
         code=call.code,
         detail=call.detail,
         retry_at=call.retry_at,
         request_id=_request(call),
         label=call.label,
     )
+
+
+def _output(call: ToolCall) -> JsonObject | None:
+    """None also when the content is past its time: the call still succeeded."""
+    try:
+        return content(call.output_digest)
+    except PayloadExpired:
+        return None
 
 
 def _request(call: ToolCall) -> UUID | None:

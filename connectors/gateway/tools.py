@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
+from django.conf import settings
 from jsonschema import Draft202012Validator
 
 from connectors import manifests, registry
@@ -41,13 +42,13 @@ def pinned_version(instance: ConnectorInstance, tool: str) -> str:
 
 
 def address(instance: ConnectorInstance) -> Instance:
-    """The instance as its driver sees it."""
+    """The instance as its driver sees it; its own machine only where the installation allows that."""
     return Instance(
         name=instance.name,
         driver=instance.driver,
         base_url=instance.base_url,
         config=instance.config,
-        allow_loopback=instance.allow_loopback,
+        allow_loopback=instance.allow_loopback and settings.INTERLOCK_ALLOW_LOOPBACK,
     )
 
 
@@ -68,10 +69,12 @@ def output_problem(action: Action, output: JsonObject) -> str:
 
 
 def _first_problem(schema: JsonObject, value: JsonObject) -> str:
+    """Place and rule, never the value: this text may end in the record."""
     errors = sorted(Draft202012Validator(schema).iter_errors(value), key=lambda error: list(map(str, error.path)))
     if not errors:
         return ""
-    return f"{'/'.join(map(str, errors[0].path)) or 'arguments'}: {errors[0].message}"[:400]
+    place = "/".join(map(str, errors[0].path)) or "arguments"
+    return f"{place}: {errors[0].validator} {errors[0].validator_value}"[:300]
 
 
 @lru_cache(maxsize=256)
