@@ -6,6 +6,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from hmac import compare_digest
 from typing import Any
@@ -74,31 +75,20 @@ def open_request(
     if known is not None:
         return known
     _supersede(call_id, actor=actor)
-    rules, now = RULES[Tier(tier)], clock.now()
-    deadline = now + timedelta(seconds=expires_in_s)
     request = ApprovalRequest.objects.create(
+        **_shown(display),
+        **_terms(Tier(tier), expires_in_s),
         call_id=call_id,
         run_id=run_id,
         workspace_id=workspace_id,
         ticket=ticket or "",
-        title=str(display["title"])[:200],
-        tool=str(display["tool"]),
-        risk=str(display["risk"]),
         action_digest=action_digest,
-        display_digest=payloads.put_json(display),
-        tier=tier,
-        quorum=rules.quorum,
-        high=rules.high,
-        step_up=rules.step_up,
         policy_revision=policy_revision,
         reasons=list(reasons),
         requester_id=requester_id,
         run_starter_id=run_starter_id,
         agent_owner_id=agent_owner_id,
         halt_scopes=[list(one) for one in halt_scopes],
-        opened_at=now,
-        expires_at=deadline,
-        due_at=deadline,
     )
     _record(records.requested(request, canonical(display)), request, actor)
     return request
@@ -207,6 +197,23 @@ def _expire(request_id: UUID) -> bool:
     system = Actor.system(scope.current(), "approvals")
     _settle(request, tally(request.rules, _ballots(request), now, deadline), actor=system)
     return True
+
+
+def _shown(display: Mapping[str, Any]) -> dict[str, str]:
+    """Freezes what people are shown; the row keeps its digest and what a list needs."""
+    return {
+        "display_digest": payloads.put_json(display),
+        "title": str(display["title"])[:200],
+        "tool": str(display["tool"]),
+        "risk": str(display["risk"]),
+    }
+
+
+def _terms(tier: Tier, expires_in_s: int) -> dict[str, Any]:
+    """The rules as they are today, and until when."""
+    now = clock.now()
+    deadline = now + timedelta(seconds=expires_in_s)
+    return {"tier": tier, **asdict(RULES[tier]), "opened_at": now, "expires_at": deadline, "due_at": deadline}
 
 
 def _supersede(call_id: UUID, *, actor: Actor) -> None:
