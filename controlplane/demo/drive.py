@@ -22,6 +22,7 @@ HALT_S = 1.5
 SECOND_LOOK_S = 1.0
 MOST_CLICKS = 20
 PACE_S = 0.1
+STATES_EVERY_S = 0.5
 
 Say = Callable[[str], None]
 
@@ -181,10 +182,14 @@ class Driver:
         deadline = clock.monotonic() + limit_s
         with ThreadPoolExecutor(8) as pool:
             reporting = pool.submit(self.report_all, tickets, scenarios)
-            while not (reporting.done() and self._over(len(tickets))):
+            asked_at = 0.0
+            while not (reporting.done() and self._is_over(len(tickets))):
                 if clock.monotonic() > deadline:
                     raise DemoFailed(f"not every run was over within {limit_s:.0f} s: {self._open()}")
                 self.look(pool)
+                if clock.monotonic() > asked_at + STATES_EVERY_S:
+                    self._read_states()
+                    asked_at = clock.monotonic()
                 tick(sum(case.run_state in OVER for case in self.seen.cases))
                 time.sleep(PACE_S)
             reporting.result()
@@ -201,10 +206,12 @@ class Driver:
         case.run_state, case.run_code, case.run_detail = run["state"], run["code"], run["detail"]
         case.cost_micros, case.cost_complete = run["cost"]["micros"], run["cost"]["complete"]
 
-    def _over(self, count: int) -> bool:
+    def _read_states(self) -> None:
         by_ticket = {run["ticket"]: run for run in self.platform.runs()}
         for case in self.seen.cases:
             case.run_state = by_ticket.get(case.number, {}).get("state", "")
+
+    def _is_over(self, count: int) -> bool:
         return sum(case.run_state in OVER for case in self.seen.cases) == count
 
     def _open(self) -> str:

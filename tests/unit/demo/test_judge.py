@@ -119,7 +119,7 @@ def test_kept_promises_break_nothing():
         {"needs_attention": 1},
         {"latency_ms": {"p50": None, "p95": None}},
         {"latency_ms": {"p50": 900, "p95": 20_001}},
-        {"cost_coverage": 0.9},
+        {"cost_coverage": 0.0},
         {"cost_per_ticket_usd": 0.0},
         {"verdict": "code 1"},
     ],
