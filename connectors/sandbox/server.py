@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -19,8 +20,12 @@ class SandboxServer(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256
 
-    def __init__(self, address: tuple[str, int], world: World) -> None:
-        super().__init__(address, Exchange)
+    def __init__(self, address: tuple[str, int], world: World, door: socket.socket | None = None) -> None:
+        """Listen at the address, or on a socket that listens already."""
+        super().__init__(address, Exchange, bind_and_activate=door is None)
+        if door is not None:
+            self.socket.close()
+            self.socket, self.server_address = door, door.getsockname()
         self.world = world
 
     @property

@@ -10,7 +10,7 @@ from typing import Any
 
 from controlplane.demo.people import Person
 from controlplane.demo.platform import Platform
-from controlplane.demo.processes import ROOT, Supervisor, free_port
+from controlplane.demo.processes import ROOT, Supervisor, listen
 from controlplane.demo.vendors import Vendors
 
 WORKERS = "worker"
@@ -45,10 +45,9 @@ class Installation:
 
     def __init__(self, data: Path, *, port: int, vendors_port: int) -> None:
         self.data = data
-        self.port = free_port(port)
-        self.vendors_port = free_port(vendors_port)
-        self.base_url = f"http://localhost:{self.port}"
-        self.vendors = Vendors(f"http://127.0.0.1:{self.vendors_port}")
+        self.web_door, self.vendors_door = listen(port), listen(vendors_port)
+        self.base_url = f"http://localhost:{self.web_door.getsockname()[1]}"
+        self.vendors = Vendors(f"http://127.0.0.1:{self.vendors_door.getsockname()[1]}")
         environment = {"INTERLOCK_DATA_DIR": str(data), "INTERLOCK_BASE_URL": self.base_url}
         self.supervisor = Supervisor(data / "logs", environment)
 
@@ -62,7 +61,8 @@ class Installation:
     def prepare(self) -> Logins:
         """Stand-ins, database, tables, the demo's tenant."""
         run = self.supervisor.run
-        self.supervisor.start("stand-ins", "-m", "connectors.sandbox", "--port", str(self.vendors_port))
+        vendors = ("-m", "connectors.sandbox", "--fd", str(self.vendors_door.fileno()))
+        self.supervisor.start("stand-ins", *vendors, door=self.vendors_door)
         run("database", "manage.py", "database", "up")
         made = self.data / "demo.json"
         run("bootstrap", "manage.py", "bootstrap_demo", "--vendors", self.vendors.url, "--out", str(made))
@@ -72,8 +72,8 @@ class Installation:
     def start(self, logins: Logins) -> Platform:
         """Web, workers, sequencer, sweeper; returns when the platform says that it is ready."""
         start = self.supervisor.start
-        port = ("--host", "127.0.0.1", "--port", str(self.port))
-        start("web", "-m", "uvicorn", "controlplane.asgi:application", *port, "--log-level", "warning")
+        web = ("-m", "uvicorn", "controlplane.asgi:application", "--fd", str(self.web_door.fileno()))
+        start("web", *web, "--log-level", "warning", door=self.web_door)
         start(WORKERS, "manage.py", "qcluster")
         start("sequencer", "manage.py", "sequencer", INTERLOCK_DB_ROLE="sequencer")
         start("sweeper", "manage.py", "sweeper")
@@ -96,6 +96,8 @@ class Installation:
     def stop(self) -> None:
         """Processes first, then the database."""
         self.supervisor.stop()
+        self.web_door.close()
+        self.vendors_door.close()
         if (self.data / "postgres").exists():
             self.supervisor.run("database-down", "manage.py", "database", "down")
 

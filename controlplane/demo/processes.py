@@ -18,6 +18,7 @@ from controlplane.lib import clock
 ROOT = Path(__file__).resolve().parents[2]
 GRACE_S = 8.0
 TAIL_LINES = 25
+BACKLOG = 256
 
 
 class ProcessFailed(RuntimeError):
@@ -43,8 +44,8 @@ class Supervisor:
         self.children: list[Child] = []
         logs.mkdir(parents=True, exist_ok=True)
 
-    def start(self, name: str, *arguments: str, **extra: str) -> Child:
-        """Run `python <arguments>`; its output goes to `<logs>/<name>.log`."""
+    def start(self, name: str, *arguments: str, door: socket.socket | None = None, **extra: str) -> Child:
+        """Run `python <arguments>`, which may inherit a listening socket; output goes to `<logs>/<name>.log`."""
         log = self.logs / f"{name}.log"
         with log.open("wb") as out:
             process = subprocess.Popen(  # noqa: S603 - fixed arguments
@@ -55,6 +56,7 @@ class Supervisor:
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                pass_fds=(door.fileno(),) if door else (),
             )
         child = Child(name, process, log)
         self.children.append(child)
@@ -102,14 +104,19 @@ class Supervisor:
         self.children.clear()
 
 
-def free_port(wanted: int) -> int:
-    """The wanted port of the loopback address, or any free one when it is taken."""
+def listen(wanted: int) -> socket.socket:
+    """A listening socket on the wanted port of the loopback address, or on a free one when it is taken.
+
+    Held from the first moment on, so that nobody else takes the port while the rest is being set up.
+    """
     for port in (wanted, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
+        door = socket.socket()
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            door.bind(("127.0.0.1", port))
+        except OSError:
+            door.close()
+            continue
+        door.listen(BACKLOG)
+        return door
     raise ProcessFailed("no free port on 127.0.0.1")

@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from controlplane.demo.processes import ProcessFailed, Supervisor, free_port
+from controlplane.demo.processes import ProcessFailed, Supervisor, listen
 
 SLEEPER = "import time; print('up', flush=True); time.sleep(60)"
 STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
@@ -44,4 +44,5 @@ def test_a_taken_port_gives_way_to_a_free_one():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        assert free_port(taken.getsockname()[1]) != taken.getsockname()[1]
+        with listen(taken.getsockname()[1]) as door:
+            assert door.getsockname()[1] != taken.getsockname()[1]
