@@ -62,9 +62,9 @@ class Supervisor:
         self.children.append(child)
         return child
 
-    def run(self, name: str, *arguments: str, timeout_s: float = 180, **extra: str) -> None:
+    def run(self, name: str, *arguments: str, timeout_s: float = 180) -> None:
         """Run to its end; raises ProcessFailed when it does not end well."""
-        self.finish(self.start(name, *arguments, **extra), timeout_s=timeout_s)
+        self.finish(self.start(name, *arguments), timeout_s=timeout_s)
 
     def finish(self, child: Child, *, timeout_s: float = 180) -> None:
         try:

@@ -5,7 +5,9 @@ from datetime import UTC, datetime
 import pytest
 
 from connectors.errors import ReplyLost
+from connectors.manifests.document import builtin_documents
 from connectors.servicenow import wire
+from connectors.servicenow.incident import READ_FIELDS
 from controlplane.lib import clock
 
 
@@ -101,3 +103,18 @@ def test_an_empty_reference_is_an_empty_value() -> None:
 def test_dropped_fields_are_named() -> None:
     cells = wire.record(200, {"result": {"sys_id": "x"}})
     assert wire.missing(cells, ("sys_id", "urgency", "impact")) == "impact, urgency"
+
+
+def test_every_field_that_may_be_written_is_read_before():
+    update = next(t for t in _servicenow()["tools"] if t["tool"] == "servicenow.incident.update")
+    writable = update["args_schema"]["properties"]["fields"]["properties"]
+    assert set(writable) <= set(READ_FIELDS)
+
+
+def test_every_field_that_is_read_is_in_the_manifest():
+    got = next(t for t in _servicenow()["tools"] if t["tool"] == "servicenow.incident.get")
+    assert set(READ_FIELDS) <= set(got["output_schema"]["properties"])
+
+
+def _servicenow() -> dict:
+    return next(document for document in builtin_documents() if document["name"] == "servicenow")
