@@ -1,16 +1,22 @@
 """The flagship flow, on real parts, judged by the stand-ins' ledgers."""
 
+import contextvars
 from datetime import timedelta
 
 import pytest
+from django.core.management import call_command
 from django.db import transaction
 
-from approvals.types import Verdict
+from approvals.models import ApprovalRequest
+from approvals.types import State, Verdict
+from connectors.calls import Answer
 from controlplane.lib import clock
 from tenants import halts
 from tenants.models import Halt
 from tests import gateway_ground as ground
-from workflows import halting
+from workflows import halting, services
+from workflows.errors import StepNotUnknown
+from workflows.models import WakeUp
 from workflows.types import RunState
 
 FIELDS = ("category", "impact", "urgency", "assignment_group")
@@ -130,3 +136,50 @@ def test_what_a_ticket_says_is_data(floor):
     assert run.state == RunState.SUCCEEDED, floor.story(run)
     (written,) = ground.writes(floor.vendors)
     assert "C0ITSM" not in str(written)
+
+
+def test_a_cancelled_run_takes_its_question_back(floor):
+    run, _ = waiting(floor)
+    services.cancel(run_id=run.pk, reason="wrong ticket", actor=floor.dana)
+    run = floor.wake(run)
+    assert (run.state, run.code) == (RunState.CANCELLED, "cancelled"), floor.story(run)
+    with transaction.atomic():
+        assert ApprovalRequest.objects.get().state == State.VOIDED
+    assert ground.writes(floor.vendors) == []
+
+
+def test_a_person_tells_an_unknown_outcome_and_the_run_goes_on(floor):
+    run, sys_id = waiting(floor)
+    floor.vendors.fault("drop_after", times=1, method="PATCH", path=sys_id)
+    floor.vote(run)
+    run = floor.wake(run)
+    with pytest.raises(StepNotUnknown):
+        services.resolve_unknown(run_id=run.pk, step="incident", answer=Answer.LANDED, actor=floor.dana)
+    services.resolve_unknown(run_id=run.pk, step="write", answer=Answer.LANDED, actor=floor.dana)
+    run = finish(floor, floor.wake(run))
+    assert run.state == RunState.SUCCEEDED, floor.story(run)
+    assert len(ground.writes(floor.vendors)) == 1
+
+
+def test_a_foreign_change_is_not_overwritten_on_the_way_back(floor):
+    """Somebody routes the ticket elsewhere between our write and the rollback: a person decides."""
+    floor.vendors.fault("429", times=1, path="/slack/api/chat.postMessage", args={"retry_after": 1})
+    run, sys_id = waiting(floor)
+    floor.vote(run)
+    run = floor.wake(run)
+    assert floor.states(run)["announce"] in {"RETRYING", "WAITING"}, floor.story(run)
+    floor.vendors.ctl("edit", {"sys_id": sys_id, "changes": {"category": "hardware"}})
+    services.cancel(run_id=run.pk, reason="stop", actor=floor.dana)
+    run = finish(floor, floor.wake(run))
+    assert run.state == RunState.NEEDS_ATTENTION, floor.story(run)
+    assert floor.record(sys_id)["category"] == "hardware"
+
+
+def test_the_sweeper_does_every_chore(floor):
+    run, _ = waiting(floor)
+    floor.vote(run)
+    with transaction.atomic():
+        WakeUp.objects.all().delete()
+    contextvars.Context().run(call_command, "sweeper", "--once")  # as a process of its own: in no scope
+    with transaction.atomic():
+        assert WakeUp.objects.count() >= 1
