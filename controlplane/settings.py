@@ -56,14 +56,6 @@ INSTALLED_APPS = [
     "django_q",
 ]
 
-INSTALLED_APPS = [
-    a
-    for a in INSTALLED_APPS
-    if "." in a
-    or a in {"guardian", "rest_framework", "drf_spectacular", "django_q"}
-    or (BASE_DIR / a / "apps.py").exists()
-]
-
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "controlplane.console.csp.ContentSecurityPolicy",

@@ -16,14 +16,6 @@ HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 def pytest_configure(config: pytest.Config) -> None:
     django_settings.PASSWORD_HASHERS = HASHERS
-    _bind_recorder()
-
-
-def _bind_recorder() -> None:
-    from tenants import ports
-
-    if ports.record._bound is None:
-        ports.record.bind(lambda *_, **__: None)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
