@@ -9,7 +9,6 @@ from approvals import ports
 from approvals import services as approvals
 from approvals.models import ApprovalRequest
 from approvals.types import Channel, Verdict
-from connectors import manifests
 from metering import services as metering
 from metering.types import Rate
 from tenants import scope
@@ -20,7 +19,7 @@ from tests.stand_ins import StandIns
 
 @pytest.fixture(scope="session")
 def running_stand_ins() -> Iterator[StandIns]:
-    manifests.install()
+    ground.install_manifests()
     with stand_ins.running() as running:
         yield running
 

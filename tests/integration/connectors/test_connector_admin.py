@@ -7,9 +7,9 @@ import pytest
 from django.db import transaction
 from django.test import Client
 
-from connectors import manifests
 from connectors.models import ConnectorInstance, SlackIdentity
 from tenants import scope
+from tests import gateway_ground as ground
 
 INSTANCE = {
     "name": "servicenow",
@@ -25,7 +25,7 @@ ROOT = "/o/a/admin/connectors"
 
 @pytest.fixture
 def admin(world: SimpleNamespace, client: Client) -> Client:
-    manifests.install()
+    ground.install_manifests()
     client.force_login(world.a.alice)
     return client
 
