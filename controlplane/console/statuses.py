@@ -22,20 +22,28 @@ _TONES: MappingProxyType[str, tuple[str, str, str]] = MappingProxyType(
             "WAITING WAITING_APPROVAL PENDING QUEUED RETRYING THROTTLED THROTTLE HALTED REQUESTED "
             "DEGRADED UNKNOWN REQUIRE_HITL REQUIRE_STEP_UP FAILED_TRANSIENT",
         ),
-        "ok": ("ok", "✓", "SUCCEEDED APPROVED ALLOW ROUTE HEALTHY OK ACTIVE CONFIRMED RESTORED VERIFIED"),
+        "ok": ("ok", "✓", "SUCCEEDED APPROVED CONSUMED ALLOW ROUTE HEALTHY OK ACTIVE CONFIRMED RESTORED VERIFIED"),
         "bad": (
             "bad",
             "✕",
             "FAILED REJECTED DENIED DENY NEEDS_ATTENTION CONFLICT FAILED_PERMANENT DEAD DOWN",
         ),
         "undone": ("off", "↺", "COMPENSATED ROLLED_BACK OFFSET"),
-        "off": ("off", "○", "PROPOSED CANCELLED SKIPPED EXPIRED VOIDED CONSUMED ABANDONED NOT_SENT UNSEEN OFF"),
+        "off": ("off", "○", "PROPOSED CANCELLED SKIPPED EXPIRED VOIDED ABANDONED NOT_SENT UNSEEN OFF"),
+    }
+)
+
+_WORDS: MappingProxyType[str, str] = MappingProxyType(
+    {
+        "CONSUMED": "approved and carried out",
+        "REQUIRE_HITL": "needs a person",
+        "REQUIRE_STEP_UP": "needs a second factor",
     }
 )
 
 STATUSES: MappingProxyType[str, Status] = MappingProxyType(
     {
-        state: Status(tone, shape, state.lower().replace("_", " "))
+        state: Status(tone, shape, _WORDS.get(state, state.lower().replace("_", " ")))
         for tone, shape, states in _TONES.values()
         for state in states.split()
     }

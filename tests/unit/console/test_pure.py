@@ -1,4 +1,4 @@
-from controlplane.console import charts, csp, diffs, inert, statuses
+from controlplane.console import charts, csp, diffs, inert, statuses, words, writes
 
 
 def test_a_status_is_colour_shape_and_word() -> None:
@@ -56,3 +56,19 @@ def test_hidden_and_turning_characters_are_shown_by_number() -> None:
 
 def test_endless_text_says_how_much_is_left_out() -> None:
     assert inert.inert("x" * (inert.LONGEST + 5)).endswith("⟨… 5 more characters⟩")
+
+
+def test_a_record_is_read_by_its_displayed_values() -> None:
+    image = {"group": "d6073", "impact": "3", "display": {"group": "Service Desk"}}
+    assert writes.readable(image) == {"group": "Service Desk", "impact": "3"}
+    assert writes.readable(None) == {}
+
+
+def test_a_decision_reads_as_its_effect_and_its_codes() -> None:
+    facts = {"effect": "DENY", "tool": "slack.message.post", "action": "tool.call", "reasons": [{"code": "no_grant"}]}
+    assert words.WORDS["policy.decided"](facts) == "DENY for slack.message.post: no_grant"
+
+
+def test_a_cost_that_is_not_known_is_at_least_so_much() -> None:
+    facts = {"provider": "anthropic", "model": "", "tokens_in": 0, "tokens_out": 0, "cost_micros": 0, "known": False}
+    assert words.WORDS["metering.usage_settled"](facts) == "anthropic : at least $0.00"
