@@ -24,8 +24,8 @@ from controlplane.lib import clock
 
 USUAL_COUNT = 28
 BUILD = ROOT / "build"
-PER_TICKET_S = 4.0
-AT_LEAST_S = 120.0
+PER_TICKET_S = 8.0
+AT_LEAST_S = 300.0
 
 
 def main() -> int:
