@@ -12,7 +12,7 @@ from controlplane.lib import clock
 from controlplane.lib.logs import get_logger
 from evidence import sequencing
 
-TICK_S = 0.1
+TICK_S = 0.25  # events gather meanwhile: one signature and one set of tree nodes serves them all
 BEAT_S = 60.0
 log = get_logger(__name__)
 
@@ -50,7 +50,7 @@ def _serve(stop: threading.Event) -> None:
         if clock.monotonic() >= next_beat:
             worked += _round(sequencing.beat)
             next_beat = clock.monotonic() + BEAT_S
-        if not worked:
+        if worked < sequencing.BATCH:
             stop.wait(TICK_S)
 
 
