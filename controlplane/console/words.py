@@ -23,7 +23,8 @@ def _money(micros: int, *, known: bool) -> str:
 
 def _used(facts: Facts) -> str:
     tokens = f"{facts['tokens_in']} tokens in, {facts['tokens_out']} out, " if facts["model"] else ""
-    return f"{facts['provider']} {facts['model']}: {tokens}{_money(facts['cost_micros'], known=facts['known'])}"
+    payee = " ".join(name for name in (facts["provider"], facts["model"]) if name)
+    return f"{payee}: {tokens}{_money(facts['cost_micros'], known=facts['known'])}"
 
 
 def _completed(facts: Facts) -> str:

@@ -37,6 +37,7 @@ def test_too_many_attempts_are_refused_even_with_the_right_password(client: Clie
         sign_in(client, "bob@a.test", "wrong")
     response = sign_in(client, "bob@a.test", world.password)
     assert response.status_code == 429
+    assert "Too many attempts" in response.content.decode()
     assert "_auth_user_id" not in client.session
 
 

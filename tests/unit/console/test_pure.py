@@ -71,4 +71,4 @@ def test_a_decision_reads_as_its_effect_and_its_codes() -> None:
 
 def test_a_cost_that_is_not_known_is_at_least_so_much() -> None:
     facts = {"provider": "anthropic", "model": "", "tokens_in": 0, "tokens_out": 0, "cost_micros": 0, "known": False}
-    assert words.WORDS["metering.usage_settled"](facts) == "anthropic : at least $0.00"
+    assert words.WORDS["metering.usage_settled"](facts) == "anthropic: at least $0.00"
