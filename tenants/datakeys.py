@@ -5,19 +5,31 @@ from functools import lru_cache
 from uuid import UUID
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from django.db import transaction
 
 from tenants import keys, scope
 from tenants.models import DataKey
 
+_committed: dict[UUID, DataKey] = {}
+"""The key that encrypts for a tenant, once a transaction that saw it has committed: a row that was rolled back
+must not be referred to."""
+
 
 def encrypt(content: bytes, context: str) -> tuple[DataKey, bytes]:
-    """Encrypt for the current tenant under its newest data key (made on first use)."""
-    row = DataKey.objects.order_by("-id").first() or _create()
+    """Encrypt for the current tenant under its data key (made on first use)."""
+    row = _committed.get(scope.current()) or _look_up()
     return row, keys.seal(_aead(row), content, _context(context))
 
 
 def decrypt(row: DataKey, ciphertext: bytes, context: str) -> bytes:
     return keys.unseal(_aead(row), ciphertext, _context(context))
+
+
+def _look_up() -> DataKey:
+    tenant_id = scope.current()
+    row = DataKey.objects.order_by("-id").first() or _create()
+    transaction.on_commit(lambda: _committed.__setitem__(tenant_id, row))
+    return row
 
 
 def _create() -> DataKey:

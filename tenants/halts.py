@@ -12,6 +12,7 @@ from uuid import UUID
 
 from django.db import DatabaseError, connection, transaction
 from django.db.models import Q
+from psycopg import sql
 
 from controlplane.lib import clock
 from controlplane.lib.errors import Forbidden, Invalid, NotFound
@@ -57,12 +58,13 @@ def hold(scopes: Iterable[Scope]) -> None:
     """Shared locks on the scopes of a call, in one fixed order; raises HaltsUnreadable when they are not to be had."""
     tenant_id = scope.current()
     keys = sorted({s.lock_key(tenant_id) for s in scopes})
+    statement = sql.SQL(
+        "SET LOCAL lock_timeout = '2s'; SELECT pg_advisory_xact_lock_shared(k) FROM unnest({}::bigint[]) k;"
+        " SET LOCAL lock_timeout = DEFAULT"
+    ).format(sql.Literal(keys))
     try:
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SET LOCAL lock_timeout = '2s'")
-            for key in keys:
-                cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [key])
-            cursor.execute("SET LOCAL lock_timeout = DEFAULT")
+            cursor.execute(statement.as_string())
     except DatabaseError as error:
         raise HaltsUnreadable(f"the kill switch is being moved or cannot be locked: {error}") from error
 
