@@ -32,6 +32,7 @@ from workflows.models import Run, Step
 
 @pytest.fixture(scope="session")
 def running_stand_ins() -> Iterator[StandIns]:
+    ground.install_manifests()
     with stand_ins.running() as running:
         yield running
 
