@@ -57,6 +57,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "controlplane.requests.RequestId",
     "django.middleware.security.SecurityMiddleware",
     "controlplane.console.csp.ContentSecurityPolicy",
     "whitenoise.middleware.WhiteNoiseMiddleware",

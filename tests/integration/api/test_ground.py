@@ -121,3 +121,10 @@ def test_the_schema_is_openapi_3_1(client: Client, db: None) -> None:
 def test_health_says_alive_and_ready(client: Client, db: None) -> None:
     assert client.get("/healthz").json() == {"status": "ok"}
     assert client.get("/readyz").status_code == 200
+
+
+def test_every_answer_carries_an_id_of_ours(client: Client, db: None) -> None:
+    first = client.get("/healthz", headers={"X-Request-Id": "theirs"})["X-Request-Id"]
+    second = client.get("/v1/nothing")["X-Request-Id"]
+    assert "theirs" not in {first, second}
+    assert first != second
