@@ -22,7 +22,7 @@ HALT_S = 1.5
 SECOND_LOOK_S = 1.0
 MOST_CLICKS = 20
 PACE_S = 0.1
-OPEN_AT_ONCE = 5
+OPEN_AT_ONCE = 4
 STATES_EVERY_S = 0.3
 
 Say = Callable[[str], None]

@@ -10,7 +10,8 @@ from typing import Any
 Row = Mapping[str, Any]
 WRITES = ("field_update", "note_appended")
 HARMLESS = frozenset({"message_updated"})
-LATENCY_P95_LIMIT_MS = 20_000
+LATENCY_TARGET_MS = 20_000
+LATENCY_LIMIT_MS = 90_000
 ENOUGH_FOR_ALL_SCENARIOS = 25
 ENOUGH_WRITTEN = 20
 
@@ -136,6 +137,17 @@ def labels(cases: Iterable[Case]) -> dict[str, float | int] | None:
     return {"accuracy": shares["accuracy"], "n": len(judged), "majority_baseline": shares["majority_baseline"]}
 
 
+def _p95(figures: Mapping[str, Any]) -> int | None:
+    found: int | None = figures["latency_ms"]["p95"]
+    return found
+
+
+def remarks(figures: Mapping[str, Any]) -> list[str]:
+    """What is worth saying though it breaks no promise: targets that a slow or busy machine misses."""
+    late = (_p95(figures) or 0) > LATENCY_TARGET_MS
+    return ["slower than the target of 20 s at the 95th percentile: is this machine busy?"] if late else []
+
+
 def broken_promises(figures: Mapping[str, Any]) -> list[str]:
     """Each promise that the figures break, in words."""
     at_least_one = ("rejected", "denied", "rolled_back", "duplicates_ignored", "forged_refused", "dropped_replies")
@@ -147,8 +159,7 @@ def broken_promises(figures: Mapping[str, Any]) -> list[str]:
         "no effect without an approval": figures["unexpected_effects"] == 0,
         "no run is left for a person to repair": figures["needs_attention"] == 0,
         "the bundle verifies offline": figures["verdict"] == "VERIFIED",
-        "95 % of tickets are written within 20 s, the human wait aside": (figures["latency_ms"]["p95"] or 10**9)
-        <= LATENCY_P95_LIMIT_MS,
+        "no ticket waits longer than 90 s for the platform": 0 < (_p95(figures) or 0) <= LATENCY_LIMIT_MS,
         "the cost of a ticket is known": figures["cost_per_ticket_usd"] > 0 and figures["cost_coverage"] > 0,
     }
     promises |= {f"the scenario “{name}” was seen": figures[name] >= 1 for name in at_least_one}

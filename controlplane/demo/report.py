@@ -112,6 +112,8 @@ def show_figures(console: Console, result: Mapping[str, Any], broken: Sequence[s
     for name, value in result.items():
         table.add_row(name.replace("_", " "), str(value))
     console.print(table)
+    for sentence in judge.remarks(result):
+        console.print(Text.assemble(("Note: ", "bold yellow"), sentence), soft_wrap=True)
     for sentence in broken:
         console.print(Text.assemble(("Broken: ", "bold red"), sentence), soft_wrap=True)
     if not broken:
