@@ -50,8 +50,7 @@ def _demo(site: Installation, options: argparse.Namespace, console: Console) -> 
     began = clock.monotonic()
     with console.status("Setting up: database, stand-in vendors, web, workers, sequencer …"):
         site.erase()
-        logins = site.prepare()
-        platform = site.start(logins)
+        logins, platform = site.start()
     setup_s = round(clock.monotonic() - began, 1)
     console.print(f"Set up in {setup_s} s. Console: {site.base_url}  Stand-in Slack: {site.vendors.url}/slack/")
     result, kept = _run(site, logins, platform, options, console, setup_s)

@@ -13,8 +13,6 @@ from controlplane.demo.platform import Platform
 from controlplane.demo.processes import ROOT, Supervisor, listen
 from controlplane.demo.vendors import Vendors
 
-WORKERS = "worker"
-
 
 @dataclass(frozen=True)
 class Logins:
@@ -58,28 +56,30 @@ class Installation:
         shutil.rmtree(self.data, ignore_errors=True)
         self.supervisor.logs.mkdir(parents=True)
 
-    def prepare(self) -> Logins:
-        """Stand-ins, database, tables, the demo's tenant."""
-        run = self.supervisor.run
+    def start(self) -> tuple[Logins, Platform]:
+        """Stand-ins, database, then everything else while the tenant is founded; returns when all of it is ready."""
         vendors = ("-m", "connectors.sandbox", "--fd", str(self.vendors_door.fileno()))
         self.supervisor.start("stand-ins", *vendors, door=self.vendors_door)
-        run("database", "manage.py", "database", "up")
+        self.supervisor.run("database", "manage.py", "database", "up")
         made = self.data / "demo.json"
-        run("bootstrap", "manage.py", "bootstrap_demo", "--vendors", self.vendors.url, "--out", str(made))
+        founding = ("manage.py", "bootstrap_demo", "--vendors", self.vendors.url, "--out", str(made))
+        bootstrap = self.supervisor.start("bootstrap", *founding)
+        self._start_processes()
+        self.supervisor.finish(bootstrap)
         self.supervisor.wait_until("the stand-ins", self.vendors.is_up)
-        return Logins.read(made)
+        logins = Logins.read(made)
+        platform = Platform(self.base_url, logins.token)
+        self.supervisor.wait_until("the platform", platform.is_up)
+        return logins, platform
 
-    def start(self, logins: Logins) -> Platform:
-        """Web, workers, sequencer, sweeper; returns when the platform says that it is ready."""
+    def _start_processes(self) -> None:
+        """Web, workers, sequencer, sweeper."""
         start = self.supervisor.start
         web = ("-m", "uvicorn", "controlplane.asgi:application", "--fd", str(self.web_door.fileno()))
         start("web", *web, "--log-level", "warning", door=self.web_door)
-        start(WORKERS, "manage.py", "qcluster")
+        start("worker", "manage.py", "qcluster")
         start("sequencer", "manage.py", "sequencer", INTERLOCK_DB_ROLE="sequencer")
         start("sweeper", "manage.py", "sweeper")
-        platform = Platform(self.base_url, logins.token)
-        self.supervisor.wait_until("the platform", platform.is_up)
-        return platform
 
     def connect_vendors(self, logins: Logins) -> None:
         self.vendors.connect(
