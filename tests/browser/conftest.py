@@ -25,6 +25,10 @@ AXE_OPTIONS = {
     "preload": False,  # axe would fetch style sheets by a way that the policy refuses
 }
 CONTRAST = {**AXE_OPTIONS, "runOnly": {"type": "rule", "values": ["color-contrast"]}}
+SETTLED = """async () => {
+  await new Promise((next) => requestAnimationFrame(() => requestAnimationFrame(next)));
+  await Promise.allSettled(document.getAnimations().map((moving) => moving.finished));
+}"""
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 START_S = 60
 
@@ -134,10 +138,15 @@ class Visitor:
 
     def accessibility(self) -> list[str]:
         """What axe finds, one sentence each: everything in the light theme, then the contrasts of the dark one."""
-        self.page.emulate_media(color_scheme="light")
+        self._show("light")
         found = self._axe(AXE_OPTIONS)
-        self.page.emulate_media(color_scheme="dark")
+        self._show("dark")
         return found + [f"dark: {said}" for said in self._axe(CONTRAST)]
+
+    def _show(self, theme: str) -> None:
+        """Switch the theme and wait until no colour is on its way: halfway, every contrast is wrong."""
+        self.page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+        self.page.evaluate(SETTLED)
 
     def _axe(self, options: dict[str, object]) -> list[str]:
         found = Axe.from_file(AXE).run(self.page, options=options).response["violations"]
