@@ -70,6 +70,10 @@ class Run(TenantModel):
     Lease: `fence` grows with every claim, `lease_until` is when the holder counts as dead. `wake_at`: when the
     sweeper wakes the run; None while only an event can. `nudged`: something happened while the lease was held.
     `effects` counts the writes that landed. Digests name encrypted payloads.
+
+    `priority`: lower goes first. `paused_at`: a person holds it up at the next step. `deadline_at`: when it turns
+    back if it is not done. A sub-run names its parent and the step of it. `concurrency_key` and `max_running`: at
+    most so many runs of the same key run at a time; empty: no limit.
     """
 
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="+")
@@ -96,7 +100,16 @@ class Run(TenantModel):
     ticket_id = models.CharField(max_length=64, blank=True)
     ticket_number = models.CharField(max_length=64, blank=True)
     trigger_digest = models.CharField(max_length=64)
+    output_digest = models.CharField(max_length=64, blank=True)
     redrive_of = models.UUIDField(null=True)
+
+    priority = models.SmallIntegerField(default=5)
+    concurrency_key = models.CharField(max_length=120, blank=True)
+    max_running = models.PositiveIntegerField(null=True)
+    paused_at = models.DateTimeField(null=True)
+    deadline_at = models.DateTimeField(null=True)
+    parent_run_id = models.UUIDField(null=True)
+    parent_step = models.CharField(max_length=48, blank=True)
 
     starter_kind = models.CharField(max_length=16)
     starter_id = models.UUIDField()
@@ -135,6 +148,9 @@ class Run(TenantModel):
             ),
             models.Index(fields=["tenant", "-id"], name="run_newest"),
             models.Index(fields=["tenant", "ticket_number"], name="run_of_ticket"),
+            models.Index(
+                fields=["tenant", "parent_run_id"], condition=Q(parent_run_id__isnull=False), name="run_of_parent"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -144,12 +160,21 @@ class Run(TenantModel):
 class Step(TenantModel):
     """One step of a run. `call_id` and `undo_call_id` name calls of the gateway, `call_state` the last state
     seen of the one in hand. `due_at`: when a waiting step is looked at again; None while an event is needed.
+
+    `kind`: call, compute, wait or run; a step of kind run names its `child_run_id`. A loop is a row with
+    `parallel` (how many items may be open) and, once it has begun, one row per item, which names the loop as
+    `parent_key` and its place as `item`, from 0. `continues`: the run goes on when this step fails.
     """
 
     run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="steps")
     key = models.CharField(max_length=48)
     position = models.PositiveSmallIntegerField()
-    tool = models.CharField(max_length=120)
+    kind = models.CharField(max_length=8, default="call")
+    tool = models.CharField(max_length=120, blank=True)
+    parent_key = models.CharField(max_length=48, blank=True)
+    item = models.PositiveSmallIntegerField(null=True)
+    parallel = models.PositiveSmallIntegerField(null=True)
+    continues = models.BooleanField(default=False)
     writes = models.BooleanField()
     needs = models.JSONField(default=list)
 
@@ -164,6 +189,7 @@ class Step(TenantModel):
 
     call_id = models.UUIDField(null=True)
     undo_call_id = models.UUIDField(null=True)
+    child_run_id = models.UUIDField(null=True)
     call_state = models.CharField(max_length=20, blank=True)
     request_id = models.UUIDField(null=True)
     output_digest = models.CharField(max_length=64, blank=True)

@@ -35,7 +35,10 @@ class StepState(StrEnum):
 
 
 class WaitReason(StrEnum):
-    """Why a run waits. `halt` is the kill switch: an overlay that ends when the halt is released."""
+    """Why a run waits. `halt` is the kill switch: an overlay that ends when the halt is released; so is `pause`,
+    by a person. `sub_run`: a child is under way; `parent`: a child is done and may still be taken back; `items`:
+    a loop waits for its items.
+    """
 
     NONE = ""
     APPROVAL = "approval"
@@ -43,6 +46,10 @@ class WaitReason(StrEnum):
     RECONCILE = "reconcile"
     THROTTLE = "throttle"
     HALT = "halt"
+    PAUSE = "pause"
+    SUB_RUN = "sub_run"
+    PARENT = "parent"
+    ITEMS = "items"
 
 
 class DeadLetterState(StrEnum):
