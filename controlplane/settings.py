@@ -129,6 +129,11 @@ Q_CLUSTER = {
 }
 INTERLOCK_RUN_LEASE_S = env.integer("INTERLOCK_RUN_LEASE_S", 45, at_least=2, at_most=600)
 
+# --- calls: window + deadline < lease, so that nobody takes a call over whose first byte could still leave ----
+INTERLOCK_CALL_LEASE_S = env.integer("INTERLOCK_CALL_LEASE_S", 45, at_least=2, at_most=600)
+INTERLOCK_SEND_WINDOW_S = env.integer("INTERLOCK_SEND_WINDOW_S", 10, at_least=1, at_most=60)
+INTERLOCK_HARD_DEADLINE_S = env.integer("INTERLOCK_HARD_DEADLINE_S", 20, at_least=1, at_most=60)
+
 # --- people ------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "tenants.User"
 AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]

@@ -1,4 +1,4 @@
-"""How long things may take, in seconds, and when an unknown outcome is looked at again. Pure.
+"""How long things may take, in seconds, and when an unknown outcome is looked at again.
 
 send window < send window + hard deadline < lease: a worker that slept past its window never sends, and
 nobody takes a call over while its first byte could still leave.
@@ -6,9 +6,11 @@ nobody takes a call over while its first byte could still leave.
 
 from datetime import datetime, timedelta
 
-LEASE_S = 45
-SEND_WINDOW_S = 10
-HARD_DEADLINE_S = 20
+from django.conf import settings
+
+LEASE_S: int = settings.INTERLOCK_CALL_LEASE_S
+SEND_WINDOW_S: int = settings.INTERLOCK_SEND_WINDOW_S
+HARD_DEADLINE_S: int = settings.INTERLOCK_HARD_DEADLINE_S
 DECISION_MAX_AGE_S = 10
 SEAL_TIMEOUT_S = 10
 HALT_RETRY_S = 3

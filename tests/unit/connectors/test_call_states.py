@@ -2,6 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from connectors import checks
 from connectors.calls import FINAL, OPEN, TRANSITIONS, CallState, may_move
 from connectors.gateway import clocks
 
@@ -33,6 +34,12 @@ def test_what_was_sent_is_never_denied_or_rejected_afterwards() -> None:
 
 def test_first_byte_and_reply_fit_into_the_lease() -> None:
     assert clocks.SEND_WINDOW_S + clocks.HARD_DEADLINE_S < clocks.LEASE_S
+
+
+def test_clocks_that_do_not_fit_into_the_lease_refuse_to_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert checks.clocks_fit(None) == []
+    monkeypatch.setattr(clocks, "LEASE_S", clocks.SEND_WINDOW_S + clocks.HARD_DEADLINE_S)
+    assert [found.id for found in checks.clocks_fit(None)] == ["connectors.E003"]
 
 
 @pytest.mark.parametrize(("declared", "allowed"), [(5, 5), (20, 20), (120, 20)])
