@@ -67,6 +67,8 @@ class Driver:
         for ticket, name in zip(tickets, scenarios, strict=True):
             while self._open_count() >= OPEN_AT_ONCE and not self._given_up:
                 time.sleep(PACE_S)
+            if self._given_up:
+                return
             self.report(ticket, name)
             time.sleep(PACE_S)
         self.forge(tickets[0])
@@ -185,21 +187,33 @@ class Driver:
         """Report, decide, wait until every run is over. Raises DemoFailed after `limit_s`."""
         deadline = clock.monotonic() + limit_s
         with ThreadPoolExecutor(8) as pool:
-            reporting = pool.submit(self.report_all, tickets, scenarios)
-            asked_at = 0.0
-            while not (reporting.done() and self._is_over(len(tickets))):
-                if clock.monotonic() > deadline:
-                    self._given_up = True
-                    raise DemoFailed(f"not every run was over within {limit_s:.0f} s: {self._open()}")
-                self.look(pool)
-                if clock.monotonic() > asked_at + STATES_EVERY_S:
-                    self._read_states()
-                    asked_at = clock.monotonic()
-                tick(sum(case.run_state in OVER for case in self.seen.cases))
-                time.sleep(PACE_S)
-            reporting.result()
-            while self._acts:
-                self.look(pool)
+            try:
+                self._follow(pool, pool.submit(self.report_all, tickets, scenarios), len(tickets), deadline, tick)
+            finally:
+                self._given_up = True  # whatever ended this, also Ctrl-C: the pool waits for its threads
+
+    def _follow(
+        self,
+        pool: ThreadPoolExecutor,
+        reporting: Future[None],
+        count: int,
+        deadline: float,
+        tick: Callable[[int], None],
+    ) -> None:
+        asked_at = 0.0
+        while not (reporting.done() and self._is_over(count)):
+            if clock.monotonic() > deadline:
+                raise DemoFailed(f"not every run was over in time: {self._open()}")
+            if reporting.done():
+                reporting.result()
+            self.look(pool)
+            if clock.monotonic() > asked_at + STATES_EVERY_S:
+                self._read_states()
+                asked_at = clock.monotonic()
+            tick(sum(case.run_state in OVER for case in self.seen.cases))
+            time.sleep(PACE_S)
+        while self._acts:
+            self.look(pool)
 
     def run_of(self, case: Case, runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
         return next(run for run in runs if run["ticket"] == case.number)
