@@ -1,6 +1,7 @@
 """Content by digest: encrypted, expiring. Evidence keeps commitments; the content itself lives here, for a while."""
 
 import json
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -16,16 +17,25 @@ from tenants.models import Payload
 
 def put(content: bytes, media_type: str = "application/json") -> str:
     """Keep content for the configured days; returns its SHA-256 (64 hex). The same content is one row."""
-    digest = sha256_hex(content)
-    key, ciphertext = datakeys.encrypt(content, f"payload|{digest}")
-    expires_at = clock.now() + timedelta(days=settings.INTERLOCK_PAYLOAD_DAYS)
+    return put_many([content], media_type)[0]
+
+
+def put_many(contents: Sequence[bytes], media_type: str = "application/json") -> list[str]:
+    """Keep all of it in one statement; returns the digests in the same order. Rows are locked in digest order."""
+    by_digest = {sha256_hex(content): content for content in contents}
     Payload.objects.bulk_create(
-        [Payload(digest=digest, media_type=media_type, key=key, ciphertext=ciphertext, expires_at=expires_at)],
+        [_row(digest, by_digest[digest], media_type) for digest in sorted(by_digest)],
         update_conflicts=True,
         unique_fields=["tenant", "digest"],
         update_fields=["expires_at"],
     )
-    return digest
+    return [sha256_hex(content) for content in contents]
+
+
+def _row(digest: str, content: bytes, media_type: str) -> Payload:
+    key, ciphertext = datakeys.encrypt(content, f"payload|{digest}")
+    expires_at = clock.now() + timedelta(days=settings.INTERLOCK_PAYLOAD_DAYS)
+    return Payload(digest=digest, media_type=media_type, key=key, ciphertext=ciphertext, expires_at=expires_at)
 
 
 def get(digest: str) -> bytes:

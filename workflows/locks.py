@@ -1,4 +1,8 @@
-"""Who may move a run, and how it moves: leases with a fence, and compare-and-swap. Locks are taken run first."""
+"""Who may move a run, and how it moves: leases with a fence, and compare-and-swap. Locks are taken run first.
+
+Rows move in memory while their run is locked; `workflows.engine.flushing` writes what changed, by
+compare-and-swap, before the transaction ends. A row that nobody holds refuses to move.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,7 +15,7 @@ from django.db.models import F, Q
 
 from controlplane.lib import clock
 from controlplane.lib.errors import LostRace
-from workflows.models import Run, Step
+from workflows.models import Moving, Run, Step
 from workflows.types import ENGINE_RUN_STATES, RunState, StepState, check_run_move, check_step_move
 
 
@@ -42,11 +46,14 @@ def claim(run_id: UUID) -> Lease | None:
 
 def held(lease: Lease) -> Run:
     """The run, locked, with the lease renewed (the heartbeat); raises LostRace when it is someone else's."""
-    until = _lease_end()
     mine = Run.objects.filter(pk=lease.run_id, fence=lease.fence, state__in=ENGINE_RUN_STATES)
-    if not mine.update(lease_until=until, wake_at=until):
+    run = mine.select_for_update(of=("self",)).select_related("version", "environment").first()
+    if run is None:
         raise LostRace(f"run {lease.run_id} is in other hands")
-    return Run.objects.select_related("version", "environment").get(pk=lease.run_id)
+    hold(run)
+    until = _lease_end()
+    change(run, lease_until=until, wake_at=until)
+    return run
 
 
 def open_run(run_id: UUID) -> Run | None:
@@ -54,21 +61,30 @@ def open_run(run_id: UUID) -> Run | None:
     return Run.objects.select_for_update(of=("self",)).select_related("version").filter(pk=run_id).first()
 
 
+def hold(*rows: Moving) -> None:
+    """The rows are locked with their run and as the database has them: from here on changes are remembered."""
+    for row in rows:
+        row.was = {name: value for name, value in vars(row).items() if name in row.columns()}
+
+
 def move_run(run: Run, new: RunState, **changes: Any) -> None:
-    """Compare-and-swap on (id, state, fence); raises LostRace, and IllegalMove for what the table forbids."""
+    """A transition of a held run; raises IllegalMove for what the table forbids."""
     check_run_move(RunState(run.state), new)
-    same = Run.objects.filter(pk=run.pk, state=run.state, fence=run.fence)
-    if not same.update(state=new, **changes):
-        raise LostRace(f"run {run.pk} has moved on from {run.state}")
-    _reflect(run, state=new, **changes)
+    change(run, state=new, **changes)
 
 
 def move_step(step: Step, new: StepState, **changes: Any) -> None:
-    """Compare-and-swap on (id, state); the lock on the run is held."""
+    """A transition of a step whose run is held; raises IllegalMove for what the table forbids."""
     check_step_move(StepState(step.state), new)
-    if not Step.objects.filter(pk=step.pk, state=step.state).update(state=new, **changes):
-        raise LostRace(f"step {step.key} has moved on from {step.state}")
-    _reflect(step, state=new, **changes)
+    change(step, state=new, **changes)
+
+
+def change(row: Run | Step, **changes: Any) -> None:
+    """Change members of a held row without a transition."""
+    if row.was is None:
+        raise ValueError(f"{row} is in nobody's hands: load it as part of a `Work`")
+    for name, value in changes.items():
+        setattr(row, name, value)
 
 
 def let_go(run: Run, *, wake_at: datetime, crashes: int) -> None:
@@ -78,8 +94,3 @@ def let_go(run: Run, *, wake_at: datetime, crashes: int) -> None:
 
 def _lease_end() -> datetime:
     return clock.now() + timedelta(seconds=settings.INTERLOCK_RUN_LEASE_S)
-
-
-def _reflect(row: Run | Step, **changes: Any) -> None:
-    for name, value in changes.items():
-        setattr(row, name, value)

@@ -1,5 +1,8 @@
 """Rows of workflows and runs. States change only by compare-and-swap, in `workflows.locks` and the engine."""
 
+from functools import cache
+from typing import Any
+
 from django.db import models
 from django.db.models import Q
 
@@ -64,7 +67,25 @@ class WorkflowVersion(TenantModel):
         return f"{self.workflow_id} {self.version}"
 
 
-class Run(TenantModel):
+class Moving(TenantModel):
+    """A row that moves under a lock. `was`: its columns when it was read and locked; None when nobody holds it."""
+
+    was: dict[str, Any] | None = None
+
+    class Meta(TenantModel.Meta):
+        abstract = True
+
+    @classmethod
+    def columns(cls) -> frozenset[str]:
+        return _columns(cls)
+
+
+@cache
+def _columns(model: type[models.Model]) -> frozenset[str]:
+    return frozenset(field.attname for field in model._meta.concrete_fields)
+
+
+class Run(Moving):
     """One execution of a version. Pins everything that could change under it.
 
     Lease: `fence` grows with every claim, `lease_until` is when the holder counts as dead. `wake_at`: when the
@@ -126,7 +147,7 @@ class Run(TenantModel):
     written_at = models.DateTimeField(null=True)
     closed_at = models.DateTimeField(null=True)
 
-    class Meta(TenantModel.Meta):
+    class Meta(Moving.Meta):
         constraints = [
             models.UniqueConstraint(fields=["tenant", "start_key"], name="run_started_once"),
             models.UniqueConstraint(
@@ -157,7 +178,7 @@ class Run(TenantModel):
         return f"{self.workflow_name} {self.state}"
 
 
-class Step(TenantModel):
+class Step(Moving):
     """One step of a run. `call_id` and `undo_call_id` name calls of the gateway, `call_state` the last state
     seen of the one in hand. `due_at`: when a waiting step is looked at again; None while an event is needed.
 
@@ -196,7 +217,7 @@ class Step(TenantModel):
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
 
-    class Meta(TenantModel.Meta):
+    class Meta(Moving.Meta):
         ordering = ["position"]
         constraints = [
             models.UniqueConstraint(fields=["run", "key"], name="step_once_per_run"),

@@ -21,6 +21,7 @@ from tenants.models import Environment
 from tenants.permissions import Perm, require
 from workflows import locks, wakeups
 from workflows.engine import ending
+from workflows.engine.flushing import flush
 from workflows.engine.work import Work
 from workflows.errors import (
     DeadLetterClosed,
@@ -135,8 +136,9 @@ def settle_by_person(*, run_id: UUID, answer: str, reason: str, actor: Actor) ->
     if run.state != RunState.NEEDS_ATTENTION or not actor.is_person:
         raise NotAttended(f"the run is {run.state}")
     _record(RunSettledByPerson(answer, reason[:500]), run, actor)
-    work = Work(run, {step.key: step for step in Step.objects.filter(run=run)}, clock.now())
+    work = Work.of(run)
     ending.close(work, ANSWERS[answer], "", detail=reason)
+    flush([work])
 
 
 def resolve_unknown(*, run_id: UUID, step: str, answer: Answer, actor: Actor) -> None:

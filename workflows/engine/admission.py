@@ -11,7 +11,6 @@ from tenants.models import Membership
 from workflows import locks
 from workflows.engine import ending
 from workflows.engine.work import Work
-from workflows.models import Run
 from workflows.types import RunState
 
 MOST_WAIT_S = 300
@@ -44,8 +43,7 @@ def admitted(work: Work, decide: Decide) -> bool:
         run_id=run.pk,
         actor=work.engine,
     )
-    run.policy_revision = decision.revision[:80]
-    Run.objects.filter(pk=run.pk).update(policy_revision=run.policy_revision)
+    locks.change(run, policy_revision=decision.revision[:80])
     if decision.effect is Effect.ALLOW:
         return True
     _turn_away(work, decision)

@@ -2,17 +2,15 @@
 
 from collections import Counter
 
-from django.db.models import QuerySet
-
 from metering.services import run_cost
-from tenants import payloads, scope
+from tenants import scope
 from tenants.models import Tenant
 from workflows.engine.work import Work
 from workflows.events import RunClosedEvent, RunNeedsAttention, RunTurnedBack
 from workflows.locks import move_run
-from workflows.models import Run, Step
+from workflows.models import Run
 from workflows.plan import unwind
-from workflows.types import OPEN_RUN_STATES, RunState, WaitReason
+from workflows.types import RunState, WaitReason
 
 _FREE = {"lease_until": None, "wake_at": None, "waits_for": WaitReason.NONE, "crashes": 0}
 
@@ -35,7 +33,7 @@ def close(work: Work, state: RunState, code: str, *, detail: str = "") -> None:
     move_run(run, state, **_FREE, **reason, detail=words, closed_at=work.now)
     work.record(_totals(work))
     if not Tenant.objects.get(pk=scope.current()).keep_content:
-        _forget(run)
+        work.forgets = True
 
 
 def _why(work: Work, code: str) -> str:
@@ -70,18 +68,3 @@ def write_back_ms(run: Run) -> int | None:
         return None
     whole = int((run.written_at - run.received_at).total_seconds() * 1000)
     return max(0, whole - run.human_wait_ms)
-
-
-def _forget(run: Run) -> None:
-    """A tenant that did not opt in keeps no content of a closed run; what an open run still needs stays."""
-    mine = _digests(Run.objects.filter(pk=run.pk))
-    elsewhere = _digests(Run.objects.filter(state__in=OPEN_RUN_STATES).exclude(pk=run.pk), only=mine)
-    payloads.forget(sorted(mine - elsewhere))
-
-
-def _digests(runs: QuerySet[Run], only: set[str] | None = None) -> set[str]:
-    triggers = runs.values_list("trigger_digest", flat=True)
-    outputs = Step.objects.filter(run__in=runs).exclude(output_digest="").values_list("output_digest", flat=True)
-    if only is not None:
-        triggers, outputs = triggers.filter(trigger_digest__in=only), outputs.filter(output_digest__in=only)
-    return set(triggers) | set(outputs)

@@ -10,11 +10,12 @@ from connectors.calls import CallStatus
 from controlplane.lib import clock
 from controlplane.lib.errors import LostRace
 from controlplane.lib.logs import bind, get_logger
-from workflows import locks, wakeups
+from workflows import locks
 from workflows.backoff import delay_s
 from workflows.engine import letters
 from workflows.engine.admission import Decide, admitted
 from workflows.engine.door import Gateway
+from workflows.engine.flushing import flush
 from workflows.engine.outward import Outward, Refusal, make
 from workflows.engine.performing import Next, perform
 from workflows.engine.settling import settle
@@ -66,7 +67,9 @@ class Engine:
     @transaction.atomic(durable=True)
     def _begin(self, lease: Lease) -> Outward | None:
         work = Work.load(lease)
-        return _next(work) if admitted(work, self.decide) else None
+        call = _next(work) if admitted(work, self.decide) else None
+        flush([work])
+        return call
 
 
 @transaction.atomic(durable=True)
@@ -81,7 +84,8 @@ def _look(lease: Lease, made: Outward, answer: CallStatus | Refusal, *, hand_ove
     call = _next(work)
     if call is not None and hand_over:
         _hand_over(work)
-        return None
+        call = None
+    flush([work])
     return call
 
 
@@ -99,7 +103,7 @@ def _next(work: Work) -> Outward | None:
 def _hand_over(work: Work) -> None:
     """Enough for one task: the next wake-up makes the call that was just decided."""
     locks.let_go(work.run, wake_at=work.now, crashes=0)
-    wakeups.enqueue(work.run.pk)
+    work.ring()
 
 
 @transaction.atomic(durable=True)
@@ -111,3 +115,4 @@ def _after_a_fault(lease: Lease) -> None:
         letters.dead_letter(work, None, code="engine_fault")
     again = work.now + timedelta(seconds=delay_s(crashes, jitter=0.5))
     locks.let_go(work.run, wake_at=again, crashes=crashes)
+    flush([work])

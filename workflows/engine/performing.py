@@ -14,7 +14,7 @@ from workflows.engine.outward import Outward, Verb, outward
 from workflows.engine.settling import give_up
 from workflows.engine.work import Work
 from workflows.events import StepSettled
-from workflows.locks import move_run, move_step
+from workflows.locks import change, move_run, move_step
 from workflows.models import Run, Step
 from workflows.plan import (
     DROPPED,
@@ -103,8 +103,7 @@ def _asked(work: Work, step: Step, verb: Verb) -> Result:
 
 
 def _count(step: Step) -> None:
-    step.attempts += 1
-    Step.objects.filter(pk=step.pk).update(attempts=step.attempts)
+    change(step, attempts=step.attempts + 1)
 
 
 def _drop(work: Work, move: Drop) -> Result:

@@ -5,14 +5,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from connectors.calls import CallStatus
-from tenants import payloads
 from workflows.backoff import next_try
 from workflows.engine import letters
 from workflows.engine.outward import Refusal
 from workflows.engine.work import Work
 from workflows.events import StepSettled
-from workflows.locks import move_step
-from workflows.models import Run, Step
+from workflows.locks import change, move_step
+from workflows.models import Step
 from workflows.outcomes import EXHAUSTED, Due, Landing, landing_of
 from workflows.types import StepState, WaitReason
 
@@ -59,7 +58,7 @@ def _stands(work: Work, step: Step, status: CallStatus) -> None:
         letters.dead_letter(work, step, code=status.code or landing.code, detail=status.detail)
     changes = _about(step, status)
     if landing.state is StepState.SUCCEEDED:
-        changes["output_digest"] = payloads.put_json(status.output or {})
+        changes["output_digest"] = work.keep(status.output or {})
     if landing.due is Due.ON_EVENT and due is not None:
         landing = Landing(landing.state, _timed(landing), code=landing.code)
     _land(work, step, landing, detail=_words(status), due_at=due, call_code=status.code, **changes)
@@ -101,9 +100,7 @@ def _land(
 def _next_effect(work: Work) -> int:
     """The place of a write that just landed among the effects of the run, from 1."""
     run = work.run
-    run.effects += 1
-    run.written_at = run.written_at or work.now
-    Run.objects.filter(pk=run.pk).update(effects=run.effects, written_at=run.written_at)
+    change(run, effects=run.effects + 1, written_at=run.written_at or work.now)
     return run.effects
 
 

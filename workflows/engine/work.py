@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from controlplane.lib import clock
-from evidence.services import record
+from controlplane.lib.canonical import canonical, sha256_hex
 from tenants import payloads, scope
 from tenants.actors import Actor
 from workflows import locks
@@ -20,34 +20,68 @@ _FOR_PEOPLE = (WaitReason.APPROVAL, WaitReason.RECONCILE)
 
 @dataclass
 class Work:
-    """Valid inside the transaction that loaded it. `now` stands still for one look."""
+    """Valid inside the transaction that loaded it. `now` stands still for one look.
+
+    Rows move in memory; content (`keep`), events (`record`), new steps (`add`) and the wish to be woken again
+    (`ring`) are collected. `flushing.flush` writes all of it at the end of the look.
+    """
 
     run: Run
     steps: dict[str, Step]
     now: datetime
     contents: dict[str, Any] = field(default_factory=dict)
+    kept: list[bytes] = field(default_factory=list)
+    events: list[object] = field(default_factory=list)
+    added: list[Step] = field(default_factory=list)
+    rings: bool = False
+    forgets: bool = False
 
     @classmethod
     def load(cls, lease: locks.Lease) -> "Work":
         """Lock and read a run; raises LostRace."""
-        run = locks.held(lease)
-        return cls(run, {step.key: step for step in Step.objects.filter(run_id=run.pk)}, clock.now())
+        return cls._of(locks.held(lease))
+
+    @classmethod
+    def of(cls, run: Run) -> "Work":
+        """The work at a run that a person's verb has locked (`locks.open_run`)."""
+        locks.hold(run)
+        return cls._of(run)
+
+    @classmethod
+    def _of(cls, run: Run) -> "Work":
+        steps = {step.key: step for step in Step.objects.filter(run_id=run.pk)}
+        locks.hold(*steps.values())
+        return cls(run, steps, clock.now())
 
     def again(self) -> None:
-        """Look once more: something happened since this work was loaded.
+        """Look once more: something happened before this work was loaded.
 
         A decision can come between the gateway's answer and our note of which request the step waits for: it
         then finds no step to make due. So whatever waits for people is asked about once more.
         """
-        Run.objects.filter(pk=self.run.pk).update(nudged=False)
-        Step.objects.filter(run_id=self.run.pk, waits_for__in=_FOR_PEOPLE).update(due_at=self.now)
-        self.run.nudged = False
-        self.steps = {step.key: step for step in Step.objects.filter(run_id=self.run.pk)}
         self.now = clock.now()
+        locks.change(self.run, nudged=False)
+        for step in self.steps.values():
+            if step.waits_for in _FOR_PEOPLE:
+                locks.change(step, due_at=self.now)
 
     @cached_property
     def definition(self) -> Definition:
         return build(self.run.version.document)
+
+    def keep(self, value: object) -> str:
+        """Keep a value as a payload; returns its digest."""
+        content = canonical(value)
+        digest = sha256_hex(content)
+        self.kept.append(content)
+        self.contents[digest] = value
+        return digest
+
+    def add(self, step: Step) -> None:
+        """A step that comes into being during the run."""
+        self.added.append(step)
+        self.steps[step.key] = step
+        locks.hold(step)
 
     def content(self, digest: str) -> Any:
         """A payload as JSON, read once; raises PayloadExpired."""
@@ -75,7 +109,18 @@ class Work:
         )
 
     def record(self, event: object) -> None:
-        record(event, actor=self.engine, workspace_id=self.run.workspace_id, run_id=self.run.pk)
+        """An event of this run, by the engine; written with the rows it tells of."""
+        self.events.append(event)
+
+    def ring(self) -> None:
+        """Have a worker look at this run again once the transaction commits."""
+        self.rings = True
+
+    def written(self) -> None:
+        """The database has all of it: what changes from here on is new."""
+        locks.hold(self.run, *self.steps.values())
+        self.kept, self.events, self.added = [], [], []
+        self.rings = self.forgets = False
 
     def view(self) -> RunView:
         steps = tuple(_step_view(step) for step in sorted(self.steps.values(), key=lambda s: s.position))
