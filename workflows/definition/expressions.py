@@ -23,6 +23,7 @@ _OPEN, _CLOSE = "${{", "}}"
 _ERROR_AT = re.compile(r"<input>:(\d+):(\d+): ([^\n]*)")
 _STRING = re.compile(r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'', re.DOTALL)
 _STEP = re.compile(r"\bsteps\.([A-Za-z_][A-Za-z0-9_]*)")
+_WORD = re.compile(r"(?<![.\w])[A-Za-z_]\w*")
 _MAPS = ("trigger", "event", "constants", "run")
 
 
@@ -79,10 +80,12 @@ def _closing(text: str, position: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What an expression may refer to. `steps`: ids of steps; `maps`: of trigger, event, constants, run."""
+    """What an expression may refer to. `steps`: ids of steps; `maps`: of trigger, event, constants, run;
+    `items`: what the item of a loop is called."""
 
     steps: frozenset[str]
     maps: frozenset[str] = frozenset({"trigger", "constants", "run"})
+    items: frozenset[str] = frozenset()
 
 
 def compile_expression(expression: str, names: Names) -> Any:
@@ -155,6 +158,21 @@ def texts_in(tree: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tupl
         yield path, tree
 
 
+def expressions_in(tree: Any) -> Iterator[str]:
+    """Every expression in the texts of a value; texts that do not cut give none."""
+    for _, text in texts_in(tree):
+        try:
+            parts = parts_of(text)
+        except ExpressionError:
+            continue
+        yield from (part.expression for part in parts if isinstance(part, Hole))
+
+
+def names_used(expressions: Sequence[str]) -> frozenset[str]:
+    """The first words of everything that expressions refer to; text in quotes does not count."""
+    return frozenset(word for text in expressions for word in _WORD.findall(_STRING.sub("''", text)))
+
+
 def steps_named(expressions: Sequence[str]) -> frozenset[str]:
     """Ids of the steps that expressions refer to; text in quotes does not count."""
     bare = (_STRING.sub("''", expression) for expression in expressions)
@@ -173,6 +191,7 @@ def _environment(names: Names) -> Any:
     for step in names.steps:
         variables[f"steps.{step}.output"] = anything
         variables[f"steps.{step}.state"] = cel.Type.STRING
+    variables |= dict.fromkeys(names.items, cel.Type.DYN)
     return cel.NewEnv(variables=variables)
 
 

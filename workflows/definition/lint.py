@@ -17,7 +17,8 @@ from workflows.definition.expressions import (
     texts_in,
 )
 from workflows.definition.findings import Finding
-from workflows.definition.model import MODEL_TOOL, Definition, StepSpec, ancestors, cycle_in
+from workflows.definition.graph import ancestors, cycle_in
+from workflows.definition.model import MODEL_TOOL, Definition, StepKind, StepSpec
 from workflows.definition.source import Source
 
 MODEL_ARGUMENTS = frozenset({"model", "prompt", "input", "schema", "choices", "max_tokens"})
@@ -56,6 +57,9 @@ class _Subject:
     def steps(self) -> Iterator[tuple[int, StepSpec]]:
         return enumerate(self.definition.steps)
 
+    def calls(self) -> Iterator[tuple[int, StepSpec]]:
+        return ((index, step) for index, step in self.steps() if step.kind is StepKind.CALL)
+
     def action(self, step: StepSpec) -> Action | None:
         return self.catalogue.tools.get(step.tool)
 
@@ -92,7 +96,7 @@ def _unknown_needs(subject: _Subject) -> Iterator[Finding]:
 
 
 def _cycles(subject: _Subject) -> Iterator[Finding]:
-    cycle = cycle_in(subject.definition.steps)
+    cycle = cycle_in(subject.definition.needs)
     if cycle is None:
         return
     index = next(i for i, step in subject.steps() if step.id in cycle)
@@ -105,7 +109,7 @@ def _cycles(subject: _Subject) -> Iterator[Finding]:
 
 
 def _unknown_tools(subject: _Subject) -> Iterator[Finding]:
-    for index, step in subject.steps():
+    for index, step in subject.calls():
         action = subject.action(step)
         if action is None:
             yield subject.finding(
@@ -124,7 +128,7 @@ def _unknown_tools(subject: _Subject) -> Iterator[Finding]:
 
 
 def _unknown_arguments(subject: _Subject) -> Iterator[Finding]:
-    for index, step in subject.steps():
+    for index, step in subject.calls():
         action = subject.action(step)
         if action is None:
             continue
@@ -138,7 +142,7 @@ def _unknown_arguments(subject: _Subject) -> Iterator[Finding]:
 
 
 def _missing_arguments(subject: _Subject) -> Iterator[Finding]:
-    for index, step in subject.steps():
+    for index, step in subject.calls():
         action = subject.action(step)
         if action is None:
             continue
@@ -166,17 +170,21 @@ def _required_of(action: Action) -> frozenset[str]:
 
 
 def _expressions(subject: _Subject) -> Iterator[Finding]:
-    names = subject.definition.names
     document = subject.definition.document["spec"]
-    for index, _ in subject.steps():
-        step = document["steps"][index]
+    for index, spec in subject.steps():
+        step, names = document["steps"][index], subject.definition.names_of(spec)
         if "when" in step:
-            yield from _bad(subject, step["when"], names, ("steps", index, "when"), condition=True)
-        for path, text in texts_in(step.get("with", {}), ("steps", index, "with")):
-            yield from _bad_text(subject, text, names, path)
+            where = ("steps", index, "when")
+            yield from _bad(subject, step["when"], subject.definition.names, where, condition=True)
+        for member in ("with", "compute", "wait"):
+            for path, text in texts_in(step.get(member, {}), ("steps", index, member)):
+                yield from _bad_text(subject, text, names, path)
+        if spec.foreach is not None:
+            yield from _bad_text(subject, spec.foreach.items, subject.definition.names, ("steps", index, "foreach"))
+    for path, text in texts_in(document.get("outputs", {}), ("outputs",)):
+        yield from _bad_text(subject, text, subject.definition.names, path)
     if subject.definition.trigger is not None:
-        path = ("trigger", "webhook", "key")
-        yield from _bad_text(subject, subject.definition.trigger.key, _EVENT_ONLY, path)
+        yield from _bad_text(subject, subject.definition.trigger.key, _EVENT_ONLY, ("trigger", "webhook", "key"))
 
 
 def _bad_text(subject: _Subject, text: str, names: Names, path: tuple[str | int, ...]) -> Iterator[Finding]:
@@ -218,7 +226,7 @@ def _model_steps(subject: _Subject) -> Iterator[Finding]:
         "prompt": subject.catalogue.prompts,
         "schema": subject.catalogue.schemas,
     }
-    for index, step in subject.steps():
+    for index, step in subject.calls():
         if step.tool != MODEL_TOOL:
             continue
         for name, known in closed.items():
@@ -262,7 +270,7 @@ def _split(fallback: str) -> tuple[str, str]:
 
 
 def _writes_without_inverse(subject: _Subject) -> Iterator[Finding]:
-    for index, step in subject.steps():
+    for index, step in subject.calls():
         action = subject.action(step)
         if action is None or action.kind is not Kind.WRITE or step.irreversible:
             continue
@@ -277,12 +285,12 @@ def _writes_without_inverse(subject: _Subject) -> Iterator[Finding]:
 
 
 def _irreversible_before_fallible(subject: _Subject) -> Iterator[Finding]:
-    if cycle_in(subject.definition.steps) is not None:
+    if cycle_in(subject.definition.needs) is not None:
         return
     for index, step in subject.steps():
         if not step.irreversible:
             continue
-        before = ancestors(subject.definition.steps, step.id)
+        before = ancestors(subject.definition.needs, step.id)
         later = [other.id for other in subject.definition.steps if other.id not in before | {step.id}]
         if later:
             yield subject.finding(

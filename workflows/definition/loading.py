@@ -14,6 +14,7 @@ from workflows.definition.model import Definition, build, document_of
 from workflows.definition.source import Source, parse
 
 _SCHEMA = Path(__file__).resolve().parent.parent / "schemas" / "workflow-1.json"
+_ALTERNATIVES = ("call", "compute", "wait", "run")
 
 
 def load(text: str, *, file: str, catalogue: Catalogue) -> Definition:
@@ -35,7 +36,20 @@ def schema_findings(source: Source) -> list[Finding]:
 
 def _finding(source: Source, error: ValidationError) -> Finding:
     path = (*error.absolute_path, *_unexpected(error))
-    return Finding("schema", error.message[:300], _hint(error), source.place(*path))
+    return Finding(_code(error), _message(error), _hint(error), source.place(*path))
+
+
+def _code(error: ValidationError) -> str:
+    """`schema`, or what the schema itself calls a breach of this part (`x-code`)."""
+    schema: Any = error.schema
+    return str(schema.get("x-code", "schema")) if isinstance(schema, dict) else "schema"
+
+
+def _message(error: ValidationError) -> str:
+    if error.validator == "oneOf" and isinstance(error.instance, dict):
+        found = [name for name in _ALTERNATIVES if name in error.instance]
+        return f"this step has {' and '.join(f'`{name}`' for name in found) or 'nothing to do'}"
+    return error.message[:300]
 
 
 def _unexpected(error: ValidationError) -> tuple[str, ...]:
@@ -48,6 +62,8 @@ def _unexpected(error: ValidationError) -> tuple[str, ...]:
 
 def _hint(error: ValidationError) -> str:
     schema: Any = error.schema
+    if isinstance(schema, dict) and "$comment" in schema and error.validator != "additionalProperties":
+        return str(schema["$comment"])
     if error.validator == "additionalProperties" and isinstance(schema, dict):
         return f"known here are: {', '.join(schema.get('properties', {}))}"
     if error.validator == "required":

@@ -1,18 +1,53 @@
 """A checked workflow definition as frozen values. Rows keep the document; these are rebuilt from it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from graphlib import CycleError, TopologicalSorter
+from enum import IntEnum
 from typing import Any
 
 from controlplane.lib.canonical import Json, digest
-from workflows.definition.expressions import ExpressionError, Hole, Names, parts_of, steps_named, texts_in
+from workflows.definition.expressions import Names
+from workflows.definition.graph import Needs
+from workflows.definition.steps import (
+    ApprovalHint,
+    Backoff,
+    Foreach,
+    OnFailure,
+    StepKind,
+    StepSpec,
+    Sub,
+    Wait,
+    seconds,
+    step_of,
+)
 
-DEFAULT_RETRIES = 3
-DEFAULT_TIMEOUT_S = 600
+__all__ = [
+    "MODEL_TOOL",
+    "ApprovalHint",
+    "Backoff",
+    "Definition",
+    "Foreach",
+    "ModelPin",
+    "OnFailure",
+    "Priority",
+    "StepKind",
+    "StepSpec",
+    "Sub",
+    "Trigger",
+    "Wait",
+    "build",
+    "document_of",
+]
+
 MODEL_TOOL = "llm.generate"
 
-_SECONDS = {"s": 1, "m": 60, "h": 3600}
+
+class Priority(IntEnum):
+    """Which of a tenant's runs is taken first: the lower number."""
+
+    HIGH = 1
+    NORMAL = 5
+    LOW = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,27 +69,12 @@ class Trigger:
 
 
 @dataclass(frozen=True, slots=True)
-class StepSpec:
-    """One step. `needs` are the ids it waits for: those written down and those its expressions name.
-
-    `timeout_s`: how long transient failures may be retried, counted from the first attempt.
+class Definition:
+    """A workflow at one version. `inputs`: JSON Schema of the trigger data, None when anything goes; `outputs`:
+    values with expressions; `deadline_s`: when the whole run turns back; `max_running`: open running runs of
+    this workflow per tenant.
     """
 
-    id: str
-    tool: str
-    tool_version: str | None
-    instance: str | None
-    arguments: dict[str, Any]
-    needs: frozenset[str]
-    when: str | None
-    max_retries: int
-    timeout_s: int
-    irreversible: bool
-    expressions: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Definition:
     name: str
     version: str
     trigger: Trigger | None
@@ -62,14 +82,29 @@ class Definition:
     constants: Mapping[str, Any]
     steps: tuple[StepSpec, ...]
     document: dict[str, Any] = field(repr=False)
+    inputs: Mapping[str, Any] | None = None
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    deadline_s: int | None = None
+    priority: Priority = Priority.NORMAL
+    max_running: int | None = None
 
     def step(self, step_id: str) -> StepSpec:
         return next(step for step in self.steps if step.id == step_id)
 
     @property
+    def needs(self) -> Needs:
+        return {step.id: step.needs for step in self.steps}
+
+    @property
     def names(self) -> Names:
-        """What expressions in steps may refer to."""
+        """What expressions may refer to everywhere: in steps and in outputs."""
         return Names(frozenset(step.id for step in self.steps))
+
+    def names_of(self, step: StepSpec) -> Names:
+        """What the expressions of a step may refer to: in a loop also the item."""
+        if step.foreach is None:
+            return self.names
+        return Names(self.names.steps, items=frozenset({step.foreach.name}))
 
     @property
     def digest(self) -> str:
@@ -86,8 +121,13 @@ def build(document: dict[str, Any]) -> Definition:
         trigger=_trigger(spec),
         models={alias: _model(pin) for alias, pin in spec.get("models", {}).items()},
         constants=spec.get("constants", {}),
-        steps=tuple(_step(step) for step in spec["steps"]),
+        steps=tuple(step_of(step) for step in spec["steps"]),
         document=document,
+        inputs=spec.get("inputs"),
+        outputs=spec.get("outputs", {}),
+        deadline_s=seconds(spec["deadline"]) if "deadline" in spec else None,
+        priority=Priority[spec.get("priority", "normal").upper()],
+        max_running=spec.get("concurrency", {}).get("max"),
     )
 
 
@@ -97,64 +137,6 @@ def _trigger(spec: dict[str, Any]) -> Trigger | None:
 
 def _model(pin: dict[str, Any]) -> ModelPin:
     return ModelPin(pin["provider"], pin["model"], tuple(pin.get("fallback", ())))
-
-
-def _step(step: dict[str, Any]) -> StepSpec:
-    tool, _, version = step["call"].partition("@")
-    expressions = tuple(_expressions_of(step))
-    timeout = step.get("timeout")
-    return StepSpec(
-        id=step["id"],
-        tool=tool,
-        tool_version=version or None,
-        instance=step.get("instance"),
-        arguments=step.get("with", {}),
-        needs=frozenset(step.get("needs", ())) | steps_named(expressions),
-        when=step.get("when"),
-        max_retries=step.get("retry", {}).get("max", DEFAULT_RETRIES),
-        timeout_s=seconds(timeout) if timeout else DEFAULT_TIMEOUT_S,
-        irreversible=step.get("irreversible", False),
-        expressions=expressions,
-    )
-
-
-def seconds(duration: str) -> int:
-    """`90s`, `5m`, `2h` in seconds."""
-    return int(duration[:-1]) * _SECONDS[duration[-1]]
-
-
-def _expressions_of(step: dict[str, Any]) -> Iterator[str]:
-    """Every expression of a step; texts that do not cut are left to the lint."""
-    if "when" in step:
-        yield step["when"]
-    for _, text in texts_in(step.get("with", {})):
-        try:
-            parts = parts_of(text)
-        except ExpressionError:
-            continue
-        yield from (part.expression for part in parts if isinstance(part, Hole))
-
-
-def cycle_in(steps: tuple[StepSpec, ...]) -> list[str] | None:
-    """The ids of one cycle of `needs`, or None."""
-    try:
-        tuple(TopologicalSorter({step.id: step.needs for step in steps}).static_order())
-    except CycleError as error:
-        return list(error.args[1])
-    return None
-
-
-def ancestors(steps: tuple[StepSpec, ...], step_id: str) -> frozenset[str]:
-    """Every step that surely ran before this one. The graph must be free of cycles."""
-    needs = {step.id: step.needs for step in steps}
-    found: set[str] = set()
-    queue = list(needs[step_id])
-    while queue:
-        current = queue.pop()
-        if current not in found:
-            found.add(current)
-            queue.extend(needs.get(current, ()))
-    return frozenset(found)
 
 
 def document_of(value: Json) -> dict[str, Any]:

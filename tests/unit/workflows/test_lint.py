@@ -7,6 +7,7 @@ from connectors.types import Action, Kind, Reversibility, Risk
 from workflows.definition.findings import DefinitionRefused
 from workflows.definition.lint import Catalogue, is_pinned
 from workflows.definition.loading import load
+from workflows.definition.model import ApprovalHint, Backoff, Foreach, OnFailure, StepKind, Sub, Wait
 
 CLEAN = """\
 apiVersion: interlock/v1
@@ -161,3 +162,56 @@ def test_the_digest_ignores_form_and_sees_content():
 )
 def test_pinned_models(provider, model, pinned):
     assert is_pinned(provider, model) is pinned
+
+
+KINDS = """\
+apiVersion: interlock/v1
+kind: Workflow
+metadata: {name: kinds, version: 1.0.0}
+spec:
+  inputs: {type: object, properties: {ids: {type: array, items: {type: string}}}}
+  outputs: {notes: "${{ steps.sum.output.text }}"}
+  deadline: 2h
+  priority: high
+  concurrency: {max: 4}
+  steps:
+    - {id: pause, wait: {for: 10m}}
+    - {id: sum, compute: {text: "${{ trigger.ids.size() }} tickets"}, needs: [pause], on_failure: continue}
+    - id: close
+      run: {workflow: close-one, version: 1.0.0}
+      foreach: {items: "${{ trigger.ids }}", as: ticket, max: 50, parallel: 5}
+      with: {id: "${{ ticket }}", note: "${{ steps.sum.output.text }}"}
+      retry: {max: 2, backoff: {initial: 5s, factor: 3, ceiling: 1m}}
+      approval: {tier: two_person, reason: many tickets}
+"""
+
+
+def test_every_kind_of_step_is_read():
+    definition = load(KINDS, file="kinds.yaml", catalogue=CATALOGUE)
+    pause, total, close = definition.steps
+    assert (pause.kind, pause.wait) == (StepKind.WAIT, Wait(for_s=600))
+    assert (total.kind, total.arguments) == (StepKind.COMPUTE, {"text": "${{ trigger.ids.size() }} tickets"})
+    assert total.on_failure is OnFailure.CONTINUE
+    assert (close.kind, close.sub) == (StepKind.RUN, Sub("close-one", "1.0.0"))
+    assert close.foreach == Foreach("${{ trigger.ids }}", "ticket", 50, 5)
+    assert close.backoff == Backoff(5, 3, 60)
+    assert close.approval_hint == ApprovalHint("two_person", "many tickets")
+    assert close.needs == {"sum"}
+    assert close.reads_trigger
+    assert not pause.reads_trigger
+    assert definition.names_of(close).items == {"ticket"}
+    assert (definition.deadline_s, definition.priority, definition.max_running) == (7200, 1, 4)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code"),
+    [
+        (", max: 50", "", "unbounded_loop"),
+        ("max: 50", "max: 501", "loop_too_large"),
+        ("wait: {for: 10m}", "wait: {for: 10m}, compute: {x: 1}", "schema"),
+        ("wait: {for: 10m}", "wait: {for: 10m, until: x}", "schema"),
+        (", wait: {for: 10m}", "", "schema"),
+    ],
+)
+def test_a_step_is_one_thing_and_a_loop_has_a_bound(old, new, code):
+    assert [found for found, _ in findings(KINDS.replace(old, new, 1))] == [code]
