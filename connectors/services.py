@@ -8,12 +8,12 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Q
 from jsonschema import Draft202012Validator
 
 from connectors import access, manifests
-from connectors.calls import CallState
+from connectors.calls import CallState, Lane
 from connectors.errors import ConfigInvalid
 from connectors.events import EndpointCreated, EndpointSwitched, InstanceSaved, SlackUserLinked, SlackUserUnlinked
 from connectors.gateway.clocks import HARD_DEADLINE_S, SEND_WINDOW_S
@@ -145,14 +145,24 @@ def unlink_slack_user(*, identity_id: UUID, actor: Actor) -> None:
     record(SlackUserUnlinked(identity.team_id, identity.slack_user_id), actor=actor)
 
 
-def in_flight(*, kind: str, value: str, before: datetime) -> int:
-    """Calls of the tenant under a halt's scope that were dispatched before it and could still send.
+def in_flight(*, kind: str, value: str, undoing: bool) -> int:
+    """Calls under a halt's scope that were dispatched and could still send; of every tenant for `global`.
 
     A call of a worker that died is not in flight once its window and deadline have passed: it can only be probed.
     """
     since = clock.now() - IN_FLIGHT
-    sent = ToolCall.objects.filter(state=CallState.DISPATCHED, dispatched_at__lt=before, dispatched_at__gte=since)
-    return sent.filter(_under(kind, value)).count()
+    if kind == "global":
+        return _in_flight_anywhere(since, undoing)
+    sent = ToolCall.objects.filter(state=CallState.DISPATCHED, dispatched_at__gte=since)
+    stays_open = Q(lane=Lane.COMPENSATION) if undoing else Q(pk=None)
+    return sent.filter(_under(kind, value)).exclude(stays_open).count()
+
+
+def _in_flight_anywhere(since: datetime, undoing: bool) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT routing.calls_in_flight(%s, %s)", [since, undoing])
+        counted: int = cursor.fetchone()[0]
+    return counted
 
 
 def _under(kind: str, value: str) -> Q:

@@ -27,6 +27,11 @@ class Actor:
         """A part of Interlock itself (engine, gateway, sweeper). It holds no permission of a person."""
         return cls("system", uuid5(_SYSTEM_NAMESPACE, part), tenant_id, part, "system")
 
+    @classmethod
+    def host(cls, tenant_id: UUID, login: str) -> "Actor":
+        """Whoever runs a command beside the database under this login. It may stop work, nothing else."""
+        return cls("system", uuid5(_SYSTEM_NAMESPACE, f"host:{login}"), tenant_id, f"host {login}"[:150], "host")
+
     @property
     def is_person(self) -> bool:
         return self.kind == "human"

@@ -1,4 +1,5 @@
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from controlplane.lib.events import event
@@ -53,16 +54,25 @@ class CredentialStored:
 @event("halt.engaged")
 @dataclass(frozen=True)
 class HaltEngaged:
+    """`engaged_by`, also when the record is filled later and by somebody else; `trigger_id`: it engaged itself."""
+
     halt_id: UUID
     scope: str
     mode: str
     reason: str
+    engaged_by: UUID
+    engaged_at: datetime
+    trigger_id: UUID | None
+    drill: bool
 
 
 @event("halt.confirmed")
 @dataclass(frozen=True)
 class HaltConfirmed:
+    """Nothing that was dispatched before is in flight, so many milliseconds after it was engaged."""
+
     halt_id: UUID
+    after_ms: int
 
 
 @event("halt.release_requested")

@@ -12,16 +12,15 @@ from uuid import UUID
 
 from django.db import DatabaseError, connection, transaction
 from django.db.models import Q
-from psycopg import sql
 
 from controlplane.lib import clock
 from controlplane.lib.errors import Forbidden, Invalid, NotFound
 from controlplane.lib.logs import get_logger
-from tenants import ports, scope
+from tenants import halt_locks, ports, scope
 from tenants.actors import Actor
 from tenants.errors import HaltState, HaltsUnreadable, SecondPersonNeeded
 from tenants.events import HaltConfirmed, HaltEngaged, HaltReleased, HaltReleaseRequested
-from tenants.models import Halt, User
+from tenants.models import Halt, User, Workspace
 from tenants.permissions import Perm, require
 
 log = get_logger(__name__)
@@ -48,6 +47,14 @@ class Scope:
     def __str__(self) -> str:
         return f"{self.kind}:{self.value}" if self.value else str(self.kind)
 
+    @classmethod
+    def parse(cls, text: str) -> "Scope":
+        """From `kind` or `kind:value`, as `str` writes it; raises Invalid."""
+        kind, _, value = text.partition(":")
+        if kind not in set(Kind):
+            raise Invalid(f"a scope is one of {', '.join(Kind)}, with :name where it has one", field="scope")
+        return cls(Kind(kind), value)
+
     def lock_key(self, tenant_id: UUID) -> int:
         owner = "" if self.kind is Kind.GLOBAL else str(tenant_id)
         digest = blake2b(f"halt|{owner}|{self}".encode(), digest_size=8).digest()
@@ -57,16 +64,7 @@ class Scope:
 def hold(scopes: Iterable[Scope]) -> None:
     """Shared locks on the scopes of a call, in one fixed order; raises HaltsUnreadable when they are not to be had."""
     tenant_id = scope.current()
-    keys = sorted({s.lock_key(tenant_id) for s in scopes})
-    statement = sql.SQL(
-        "SET LOCAL lock_timeout = '2s'; SELECT pg_advisory_xact_lock_shared(k) FROM unnest({}::bigint[]) k;"
-        " SET LOCAL lock_timeout = DEFAULT"
-    ).format(sql.Literal(keys))
-    try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(statement.as_string())
-    except DatabaseError as error:
-        raise HaltsUnreadable(f"the kill switch is being moved or cannot be locked: {error}") from error
+    halt_locks.share(s.lock_key(tenant_id) for s in scopes)
 
 
 def active(scopes: Iterable[Scope]) -> list[Halt]:
@@ -83,14 +81,23 @@ def active(scopes: Iterable[Scope]) -> list[Halt]:
 
 
 def every_active() -> list[Halt]:
-    """All halts in force that this tenant can see, its own and the deployment's."""
-    visible = Q(tenant_id=None) | Q(tenant_id=scope.current())
-    return list(Halt.objects.filter(visible, released_at=None).order_by("engaged_at"))
+    """All halts in force that this tenant can see, its own and the deployment's; drills stop nothing real."""
+    return list(Halt.objects.filter(_visible(), released_at=None, drill=False).order_by("engaged_at"))
 
 
 def history(limit: int = 50) -> list[Halt]:
-    visible = Q(tenant_id=None) | Q(tenant_id=scope.current())
-    return list(Halt.objects.filter(visible).order_by("-engaged_at")[:limit])
+    return list(Halt.objects.filter(_visible(), drill=False).order_by("-engaged_at")[:limit])
+
+
+def tenants_concerned() -> list[UUID]:
+    """Tenants in which a halt is in force or not wholly on record yet. Needs no scope, an open transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT tenant_id FROM routing.tenants_under_halt()")
+        return [row[0] for row in cursor.fetchall()]
+
+
+def _visible() -> Q:
+    return Q(tenant_id=None) | Q(tenant_id=scope.current())
 
 
 @transaction.atomic(durable=True)
@@ -98,45 +105,48 @@ def engage(*, scope: Scope, mode: str, reason: str, actor: Actor) -> Halt:
     """Stop what the scope covers. Waits for dispatches already committing, then no later one commits.
 
     Engaging never depends on evidence: if the record cannot be written, the halt stands and the record is
-    filled from its row.
+    filled from its row. Confirmed at once when nothing that was dispatched before is in flight.
     """
-    _check(scope, mode, reason)
     _authorise(scope, Perm.ENGAGE_HALT, actor)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [scope.lock_key(actor.tenant_id)])
+    return put_in_force(scope=scope, mode=mode, reason=reason, actor=actor)
+
+
+def put_in_force(
+    *, scope: Scope, mode: str, reason: str, actor: Actor, trigger_id: UUID | None = None, drill: bool = False
+) -> Halt:
+    """The same inside an open transaction, for what has its own leave to engage (triggers, drills)."""
+    _check(scope, mode, reason)
+    halt_locks.seize(scope.lock_key(actor.tenant_id))
     halt = Halt.objects.create(
         tenant_id=None if scope.kind is Kind.GLOBAL else actor.tenant_id,
         kind=scope.kind,
         value=scope.value,
         mode=mode,
-        reason=reason.strip(),
+        reason=reason.strip()[:500],
         engaged_by=actor.id,
         engaged_by_label=actor.label,
         engaged_at=clock.now(),
+        told_in=actor.tenant_id,
+        trigger_id=trigger_id,
+        drill=drill,
     )
-    _record_if_possible(halt, actor)
+    _tell(halt, actor)
+    _confirm_if_quiet(halt, actor)
     return halt
 
 
 @transaction.atomic(durable=True)
 def confirm(*, halt_id: UUID, actor: Actor) -> bool:
     """Confirmed once no call dispatched before the halt is still in flight; False while one is."""
-    halt = Halt.objects.select_for_update().get(pk=halt_id)
-    if halt.confirmed_at is not None:
-        return True
-    if ports.in_flight.get()(kind=halt.kind, value=halt.value, before=halt.engaged_at):
-        return False
-    halt.confirmed_at = clock.now()
-    halt.save(update_fields=["confirmed_at"])
-    ports.record.get()(HaltConfirmed(halt.id), actor=actor)
-    return True
+    return _confirm_if_quiet(Halt.objects.select_for_update().get(pk=halt_id), actor)
 
 
 @transaction.atomic(durable=True)
 def make_good(*, actor: Actor) -> int:
-    """Write the evidence of halts whose record could not be written when they were engaged."""
-    missing = Halt.objects.select_for_update().filter(tenant_id=actor.tenant_id, recorded=False)
-    return sum(_record_if_possible(halt, actor) for halt in missing)
+    """Write what could not be written into the record when halts were engaged or confirmed; returns how many."""
+    untold = Q(recorded=False) | Q(confirm_recorded=False, confirmed_at__isnull=False)
+    missing = Halt.objects.select_for_update().filter(untold, told_in=actor.tenant_id)
+    return sum(_tell(halt, actor) for halt in missing)
 
 
 @transaction.atomic(durable=True)
@@ -189,20 +199,79 @@ def _check(wanted: Scope, mode: str, reason: str) -> None:
 
 
 def _authorise(wanted: Scope, perm: Perm, actor: Actor) -> None:
-    require(actor, perm)
+    """By the permission; whoever stands beside the database may stop, never release."""
+    if perm is Perm.ENGAGE_HALT and actor.kind == "system" and actor.method == "host":
+        return
+    require(actor, perm, _workspace_of(wanted))
     if wanted.kind is Kind.GLOBAL and not User.objects.filter(pk=actor.id, is_staff=True).exists():
         raise Forbidden(f"{actor.label} is not a platform operator: halt the tenant instead", field="kind")
 
 
-def _record_if_possible(halt: Halt, actor: Actor) -> bool:
-    """The halt stands even when its record cannot be written; `recorded` then stays False and is made good."""
+def _workspace_of(wanted: Scope) -> UUID | None:
+    """The workspace whose permissions decide; None: a permission held anywhere in the tenant is enough."""
+    if wanted.kind is not Kind.WORKSPACE:
+        return None
+    rows = Workspace.objects.filter(slug=wanted.value) | Workspace.objects.filter(pk=as_uuid(wanted.value))
+    return rows.values_list("pk", flat=True).first()
+
+
+def as_uuid(text: str) -> UUID:
+    """The id that a text is; the nil id, which no row has, when it is none."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return UUID(int=0)
+
+
+def _confirm_if_quiet(halt: Halt, actor: Actor) -> bool:
+    """In a savepoint: the halt stands, whatever keeps us from counting or from telling."""
+    if halt.confirmed_at is not None:
+        return True
+    undoing = halt.mode == Halt.Mode.STOP_AND_UNDO
     try:
         with transaction.atomic():
-            named = Scope(Kind(halt.kind), halt.value)
-            ports.record.get()(HaltEngaged(halt.id, str(named), halt.mode, halt.reason), actor=actor)
-            halt.recorded = True
-            halt.save(update_fields=["recorded"])
+            if ports.in_flight.get()(kind=halt.kind, value=halt.value, undoing=undoing):
+                return False
     except DatabaseError:
-        log.exception("halt engaged without its evidence; it will be recorded from the row")
+        log.exception("the calls in flight cannot be counted; the halt is confirmed later")
         return False
+    halt.confirmed_at = clock.now()
+    halt.save(update_fields=["confirmed_at"])
+    _tell(halt, actor)
     return True
+
+
+def _tell(halt: Halt, actor: Actor) -> bool:
+    """Put on record what is not there yet. What cannot be written now is made good from the row."""
+    try:
+        with transaction.atomic():
+            for flag, event in _untold(halt):
+                ports.record.get()(event, actor=actor)
+                Halt.objects.filter(pk=halt.pk).update(**{flag: True})
+    except DatabaseError:
+        log.exception("a halt is not on record yet; it will be written from its row")
+        return False
+    halt.recorded, halt.confirm_recorded = True, halt.confirmed_at is not None
+    return True
+
+
+def _untold(halt: Halt) -> list[tuple[str, object]]:
+    missing: list[tuple[str, object]] = []
+    if not halt.recorded:
+        missing.append(("recorded", _engaged(halt)))
+    if halt.confirmed_after_ms is not None and not halt.confirm_recorded:
+        missing.append(("confirm_recorded", HaltConfirmed(halt.id, halt.confirmed_after_ms)))
+    return missing
+
+
+def _engaged(halt: Halt) -> HaltEngaged:
+    return HaltEngaged(
+        halt_id=halt.id,
+        scope=str(Scope(Kind(halt.kind), halt.value)),
+        mode=halt.mode,
+        reason=halt.reason,
+        engaged_by=halt.engaged_by,
+        engaged_at=halt.engaged_at,
+        trigger_id=halt.trigger_id,
+        drill=halt.drill,
+    )

@@ -1,6 +1,5 @@
 """What the tenants app needs from apps above it."""
 
-from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -15,8 +14,9 @@ class Recorder(Protocol):
 
 
 class InFlight(Protocol):
-    def __call__(self, *, kind: str, value: str, before: datetime) -> int:
-        """How many calls under that halt scope were dispatched before `before` and are not settled yet."""
+    def __call__(self, *, kind: str, value: str, undoing: bool) -> int:
+        """How many calls under that halt scope could still send; with `undoing` the compensation lane, which
+        stays open, does not count. While the scope is halted no further one is dispatched."""
 
 
 record: Port[Recorder] = Port("tenants.record")

@@ -63,15 +63,21 @@ def _wake(tenant_id: UUID, run_id: UUID) -> bool:
 
 def settle_halts() -> None:
     """Stop what halts tell to stop, confirm halts, write what could not be written when they were engaged."""
-    for tenant_id in _tenants():
+    for tenant_id in _under_halt():
         with scope.enter(tenant_id), bind(tenant_id=tenant_id):
             halting.stop_covered_runs()
             _confirm(Actor.system(tenant_id, "sweeper"))
 
 
-def _confirm(actor: Actor) -> None:
+def _under_halt() -> list[UUID]:
     with transaction.atomic():
-        waiting = [halt.pk for halt in halts.every_active() if halt.confirmed_at is None and halt.tenant_id]
+        return halts.tenants_concerned()
+
+
+def _confirm(actor: Actor) -> None:
+    """Halts of the whole deployment are confirmed by the tenant in whose record they stand."""
+    with transaction.atomic():
+        waiting = [h.pk for h in halts.every_active() if h.confirmed_at is None and h.told_in == actor.tenant_id]
     for halt_id in waiting:
         halts.confirm(halt_id=halt_id, actor=actor)
     halts.make_good(actor=actor)

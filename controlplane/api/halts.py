@@ -37,6 +37,8 @@ class Halt(serializers.Serializer[Any]):
     engaged_by = serializers.CharField(source="engaged_by_label")
     engaged_at = serializers.DateTimeField()
     confirmed_at = serializers.DateTimeField(allow_null=True)
+    confirmed_after_ms = serializers.IntegerField(allow_null=True)
+    trigger = serializers.UUIDField(source="trigger_id", allow_null=True)
     release_requested_at = serializers.DateTimeField(allow_null=True)
     released_at = serializers.DateTimeField(allow_null=True)
 

@@ -10,7 +10,7 @@ from controlplane.cli.options import DryRun, Key, Output, Reason, rehearsal
 from controlplane.cli.output import Format
 
 app = typer.Typer(no_args_is_help=True, help="Stop the bleeding: status, on, off.")
-COLUMNS = ("id", "kind", "value", "mode", "state", "reason", "engaged_by", "engaged_at")
+COLUMNS = ("id", "kind", "value", "mode", "state", "reason", "engaged_by", "engaged_at", "confirmed_after_ms")
 
 
 @app.command()
@@ -27,9 +27,9 @@ def status(
 def on(
     reason: Reason,
     kind: Annotated[
-        str, typer.Option("--scope", help="tenant, workspace, environment, workflow, connector, tool, agent")
+        str, typer.Option("--scope", help="tenant, workspace, environment, workflow, connector, tool, agent, global")
     ],
-    value: Annotated[str, typer.Option(help="its name; none for tenant")] = "",
+    value: Annotated[str, typer.Option(help="its name; none for tenant and global")] = "",
     undo: Annotated[bool, typer.Option("--undo", help="also undo what open runs have written")] = False,
     dry_run: DryRun = False,
     key: Key = None,

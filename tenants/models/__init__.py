@@ -1,5 +1,5 @@
 from tenants.models.base import TenantManager, TenantModel, TenantQuerySet
-from tenants.models.halts import Halt
+from tenants.models.halts import Halt, HaltDrill, HaltTrigger
 from tenants.models.people import ApiToken, Membership, User, WorkspaceUserPermission
 from tenants.models.places import Environment, Tenant, Workspace
 from tenants.models.secrets import Credential, DataKey, Payload
@@ -10,6 +10,8 @@ __all__ = [
     "DataKey",
     "Environment",
     "Halt",
+    "HaltDrill",
+    "HaltTrigger",
     "Membership",
     "Payload",
     "Tenant",

@@ -6,13 +6,15 @@ from collections.abc import Callable
 
 import psycopg
 import pytest
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 
 from controlplane.lib.errors import Forbidden, Invalid
+from evidence.models import Event
 from tenants import halts, ports, scope
+from tenants.actors import Actor
 from tenants.errors import HaltState, HaltsUnreadable, PermissionMissing, SecondPersonNeeded
 from tenants.halts import Kind, Scope
-from tenants.models import Halt
+from tenants.models import Halt, User, Workspace, WorkspaceUserPermission
 from tests import ground
 
 WORKFLOW = Scope(Kind.WORKFLOW, "itsm-triage")
@@ -107,9 +109,75 @@ def test_a_halt_stands_without_its_evidence(
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1 FROM no_such_table")
 
-    monkeypatch.setattr(ports.record, "_bound", refuse)
-    halt = _engage(world, actor_of)
+    with monkeypatch.context() as broken:
+        broken.setattr(ports.record, "_bound", refuse)
+        halt = _engage(world, actor_of)
     with scope.enter(world.a.tenant.id), transaction.atomic():
         assert [h.id for h in halts.active([TENANT])] == [halt.id]
-        assert Halt.objects.get().recorded is False
-    monkeypatch.undo()
+        assert (Halt.objects.get().recorded, Halt.objects.get().confirm_recorded) == (False, False)
+        assert halts.tenants_concerned() == [world.a.tenant.id]
+    with scope.enter(world.a.tenant.id):
+        assert halts.make_good(actor=Actor.system(world.a.tenant.id, "sweeper")) == 1
+        assert halts.make_good(actor=Actor.system(world.a.tenant.id, "sweeper")) == 0
+        with transaction.atomic():
+            told = list(Event.objects.filter(type__startswith="halt.").order_by("id").values_list("type", flat=True))
+    assert told == ["halt.engaged", "halt.confirmed"]
+
+
+@pytest.mark.races
+def test_a_worker_that_sleeps_inside_its_dispatch_does_not_keep_the_switch_waiting(
+    committed_db: str, world: object, actor_of: Callable
+) -> None:
+    """Its session is ended: the transaction that it held open never commits."""
+    woken, held = threading.Event(), threading.Event()
+    outcome: list[str] = []
+
+    def dispatch() -> None:
+        try:
+            with scope.enter(world.a.tenant.id), transaction.atomic():
+                halts.hold([TENANT, WORKFLOW])
+                assert halts.active([TENANT]) == []
+                held.set()
+                woken.wait(30)
+                Halt.objects.count()
+            outcome.append("committed")
+        except DatabaseError:
+            outcome.append("rolled back")
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=dispatch)
+    thread.start()
+    held.wait(5)
+    began = time.monotonic()
+    halt = _engage(world, actor_of)
+    assert time.monotonic() - began < 10
+    woken.set()
+    thread.join()
+    assert (outcome, halt.state) == (["rolled back"], "confirmed")
+
+
+def test_a_halt_of_the_deployment_is_confirmed_and_told_once(
+    committed_db: str, world: object, actor_of: Callable
+) -> None:
+    User.objects.filter(pk=world.a.dana.pk).update(is_staff=True)
+    halt = _engage(world, actor_of, Scope(Kind.GLOBAL))
+    assert halt.confirmed_after_ms is not None
+    with transaction.atomic():
+        assert halts.tenants_concerned() == [world.a.tenant.id]
+    with scope.enter(world.b.tenant.id), transaction.atomic():
+        assert [h.scope for h in halts.active([Scope(Kind.GLOBAL)])] == ["global"]
+        assert not Event.objects.filter(type__startswith="halt.").exists()
+
+
+def test_a_workspace_is_released_by_its_own_people(world: object, actor_of: Callable) -> None:
+    halt = _engage(world, actor_of, Scope(Kind.WORKSPACE, world.a.workspace.slug))
+    dana = actor_of(world.a.dana, world.a.tenant)
+    with scope.enter(world.a.tenant.id):
+        WorkspaceUserPermission.objects.filter(user=world.a.dana).update(content_object=_other_workspace())
+        with pytest.raises(PermissionMissing):
+            halts.request_release(halt_id=halt.id, reason="fixed", actor=dana)
+
+
+def _other_workspace() -> Workspace:
+    return Workspace.objects.create(slug="other", name="Other")
