@@ -8,9 +8,10 @@ from django.db import connection
 from django.db.models import Count, Max, Q, QuerySet
 
 from connectors.calls import CallState
+from connectors.circuits import CircuitState
 from connectors.errors import EndpointNotFound, InstanceNotFound
 from connectors.gateway.errors import CallNotFound
-from connectors.models import ConnectorInstance, SlackIdentity, ToolCall, WebhookEndpoint
+from connectors.models import Circuit, ConnectorInstance, SlackIdentity, ToolCall, WebhookEndpoint
 from connectors.types import JsonObject
 from controlplane.lib import clock
 from controlplane.lib.canonical import sha256_hex
@@ -86,9 +87,16 @@ class Health:
     last_good_at: datetime | None
 
     @property
+    def circuit(self) -> Circuit:
+        """The breaker as it stands; one that was never needed is closed."""
+        return getattr(self.instance, "circuit", None) or Circuit(instance=self.instance)
+
+    @property
     def state(self) -> str:
         if not self.instance.enabled:
             return "OFF"
+        if self.circuit.state != CircuitState.CLOSED:
+            return "DOWN"
         if not self.calls:
             return "UNSEEN"
         return "HEALTHY" if not self.failed else "DOWN" if self.failed == self.calls else "DEGRADED"
@@ -97,14 +105,23 @@ class Health:
     def words(self) -> str:
         return f"{self.calls} calls, {self.failed} failed" if self.calls else "no call in the last hour"
 
+    @property
+    def next_try_at(self) -> datetime | None:
+        """When one forward call may try an open circuit; None while it is closed."""
+        return self.circuit.next_try_at
+
 
 def health(actor: Actor) -> list[Health]:
     """Every instance of the tenant; what has failed is what did not settle well, denied calls do not count."""
     hour = Q(calls__settled_at__gte=clock.now() - timedelta(hours=1))
-    settled = instances(actor).annotate(
-        settled=Count("calls", filter=hour & Q(calls__state__in=[CallState.SUCCEEDED, *_FAILED])),
-        failed=Count("calls", filter=hour & Q(calls__state__in=_FAILED)),
-        last_good_at=Max("calls__settled_at", filter=hour & Q(calls__state=CallState.SUCCEEDED)),
+    settled = (
+        instances(actor)
+        .select_related("circuit")
+        .annotate(
+            settled=Count("calls", filter=hour & Q(calls__state__in=[CallState.SUCCEEDED, *_FAILED])),
+            failed=Count("calls", filter=hour & Q(calls__state__in=_FAILED)),
+            last_good_at=Max("calls__settled_at", filter=hour & Q(calls__state=CallState.SUCCEEDED)),
+        )
     )
     return [Health(row, row.settled, row.failed, row.last_good_at) for row in settled]
 

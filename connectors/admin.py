@@ -5,7 +5,7 @@ from typing import Any
 from django.db import models
 
 from connectors import services
-from connectors.models import ConnectorInstance, SlackIdentity, ToolCall, WebhookDelivery, WebhookEndpoint
+from connectors.models import Circuit, ConnectorInstance, SlackIdentity, ToolCall, WebhookDelivery, WebhookEndpoint
 from tenants.actors import Actor
 from tenants.admin_base import ReadOnlyAdmin, VerbAdmin, site
 from tenants.roles import Perm
@@ -31,6 +31,11 @@ class InstanceAdmin(VerbAdmin):
 
     def change(self, *, row: ConnectorInstance, cleaned: dict[str, Any], actor: Actor) -> object:
         return services.save_instance(**{**cleaned, "name": row.name}, actor=actor)
+
+
+class CircuitAdmin(ReadOnlyAdmin):
+    perm = Perm.MANAGE_CONNECTORS
+    list_display = ("instance", "state", "failures", "code", "opened_at", "next_try_at")
 
 
 class EndpointAdmin(VerbAdmin):
@@ -74,6 +79,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
 
 
 site.register(ConnectorInstance, InstanceAdmin)
+site.register(Circuit, CircuitAdmin)
 site.register(WebhookEndpoint, EndpointAdmin)
 site.register(SlackIdentity, SlackIdentityAdmin)
 site.register(ToolCall, CallAdmin)

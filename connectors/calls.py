@@ -72,9 +72,11 @@ _RULED = frozenset(
         CallState.EXPIRED,
         CallState.CONFLICT,
         CallState.FAILED_PERMANENT,
+        CallState.FAILED_TRANSIENT,
         CallState.DISPATCHED,
     }
 )
+"""Also the ends that a write shares with the read of its target: permanent, conflict, or transient."""
 
 TRANSITIONS: Mapping[CallState, frozenset[CallState]] = MappingProxyType(
     {

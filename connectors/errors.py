@@ -57,7 +57,14 @@ class NothingSent(TransportError):
 
 
 class ReplyLost(TransportError):
-    """The request left and no usable reply came back: for a write that is Unknown."""
+    """The request left and no usable reply came back: for a write that is Unknown.
+
+    `retry_after_s`: what an unusable reply (a 503) asked for.
+    """
+
+    def __init__(self, code: str, detail: str = "", *, retry_after_s: float | None = None) -> None:
+        super().__init__(code, detail)
+        self.retry_after_s = retry_after_s
 
 
 class InstanceNotFound(NotFound):

@@ -1,6 +1,7 @@
 """Event types of the gateway. Content is committed to, never contained."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
 
 from controlplane.lib.events import Committed, event
@@ -145,6 +146,30 @@ class CallResolved:
     call_id: UUID
     tool: str
     answer: str
+
+
+@event("connector.circuit_opened")
+@dataclass(frozen=True)
+class CircuitOpened:
+    """Too many failures in a row: calls are held until a try succeeds. `call_id` and `code`: the last failure."""
+
+    instance_id: UUID
+    name: str
+    failures: int
+    code: str
+    call_id: UUID
+    next_try_at: datetime
+
+
+@event("connector.circuit_closed")
+@dataclass(frozen=True)
+class CircuitClosed:
+    """A try got an answer."""
+
+    instance_id: UUID
+    name: str
+    call_id: UUID
+    opened_at: datetime
 
 
 @event("connector.instance_saved")

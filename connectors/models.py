@@ -5,6 +5,7 @@ from uuid import UUID
 from django.db import models
 
 from connectors.calls import CallState, Lane
+from connectors.circuits import CircuitState
 from tenants.models import Environment, TenantModel, User, Workspace
 
 
@@ -33,6 +34,37 @@ class ConnectorInstance(TenantModel):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Circuit(TenantModel):
+    """The breaker of one connector instance (`connectors.circuits`). No row: closed, and nothing has failed."""
+
+    instance = models.OneToOneField(ConnectorInstance, on_delete=models.PROTECT, related_name="circuit")
+    state = models.CharField(
+        max_length=12, default=CircuitState.CLOSED, choices=[(s.value, s.value) for s in CircuitState]
+    )
+    failures = models.PositiveIntegerField(default=0)
+    trips = models.PositiveIntegerField(default=0)
+    code = models.CharField(max_length=80, blank=True, help_text="of the last failure")
+    opened_at = models.DateTimeField(null=True)
+    next_try_at = models.DateTimeField(null=True)
+    trying_until = models.DateTimeField(null=True)
+    trying_call_id = models.UUIDField(null=True)
+    next_undo_at = models.DateTimeField(null=True)
+    undoing_until = models.DateTimeField(null=True)
+    undoing_call_id = models.UUIDField(null=True)
+    version = models.PositiveIntegerField(default=0)
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(state__in=[s.value for s in CircuitState]), name="circuit_state_known"
+            ),
+            _within_tenant("circuit"),
+        ]
+
+    def __str__(self) -> str:
+        return self.state
 
 
 class ToolCall(TenantModel):

@@ -50,13 +50,13 @@ def reading() -> Iterator[None]:
     try:
         yield
     except ReplyLost as lost:
-        raise Refused(Failed(permanent=False, code=f"read_{lost.code}", detail=lost.detail)) from lost
+        again = Failed(False, f"read_{lost.code}", lost.detail, retry_after_s=lost.retry_after_s)
+        raise Refused(again) from lost
 
 
 def _unsent(nothing: NothingSent) -> Outcome:
-    if nothing.permanent:
-        return Failed(permanent=True, code=nothing.code, detail=nothing.detail)
-    return NotSent(nothing.code, nothing.detail)
+    """Nobody could be reached: a failure that is counted and backed off from. `NotSent` is our own holding back."""
+    return Failed(permanent=nothing.permanent, code=nothing.code, detail=nothing.detail)
 
 
 def _sealed(outcome: Outcome, ctx: CallContext, exchanges: list[Exchange]) -> Outcome:

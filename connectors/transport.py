@@ -19,6 +19,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import httpx2
 
+from connectors import retry_after
 from connectors.errors import NothingSent, ReplyLost
 from connectors.redaction import redact_headers
 from connectors.types import CallContext, Exchange, Instance
@@ -54,9 +55,8 @@ class Reply:
         return parsed if isinstance(parsed, dict) else None
 
     def retry_after_s(self) -> float | None:
-        """`Retry-After` in seconds (RFC 9110 §10.2.3, the numeric form), between 0 and an hour."""
-        value = self.headers.get("retry-after", "")
-        return min(float(value), 3600.0) if value.isascii() and value.isdigit() else None
+        """`Retry-After` in seconds from now, between 0 and an hour; None when it is not said."""
+        return retry_after.seconds(self.headers.get("retry-after", ""), now=clock.now())
 
 
 @dataclass(slots=True)

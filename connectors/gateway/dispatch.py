@@ -15,11 +15,11 @@ from approvals.errors import ApprovalUnusable
 from connectors import locks, wakeups
 from connectors.calls import CallState
 from connectors.events import CallIntended
-from connectors.gateway import clocks, decision, history, scopes, waiting
+from connectors.gateway import breaker, clocks, decision, history, scopes, waiting
 from connectors.gateway.decision import Ruling
 from connectors.gateway.display import recipe_document
 from connectors.gateway.errors import DecideAgain, DispatchRefused
-from connectors.models import CallAttempt, ConnectorInstance, ToolCall
+from connectors.models import CallAttempt, ToolCall
 from controlplane.lib import clock
 from controlplane.lib.canonical import canonical
 from controlplane.lib.events import Committed
@@ -38,11 +38,15 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True)
 class Ticket:
-    """Leave to send once: until `window_ends` on the monotonic clock, under this attempt."""
+    """Leave to send once: until `window_ends` on the monotonic clock, under this attempt.
+
+    `suspected`: calls of the instance have failed lately, so that its circuit wants to hear of a success, too.
+    """
 
     attempt_id: UUID
     intent_event_id: UUID
     window_ends: float
+    suspected: bool
 
 
 def dispatch(call: ToolCall, ruling: Ruling, *, actor: Actor) -> Ticket | None:
@@ -63,7 +67,7 @@ def _intend(call: ToolCall, ruling: Ruling, started: float, actor: Actor) -> Tic
     """In the lock order of `connectors.locks`. Committed, this is the promise to send at most once."""
     _require_no_halt(call)
     _require_evidence()
-    _require_instance(ruling)
+    suspected = breaker.admit(call, ruling.bound.draft.instance)
     _require_fresh(ruling)
     history.append(call, ruling.history_version)
     _pay(call, ruling, actor)
@@ -83,7 +87,7 @@ def _intend(call: ToolCall, ruling: Ruling, started: float, actor: Actor) -> Tic
         decision_id=ruling.decision.id,
         intent_event_id=intent.id,
     )
-    return Ticket(attempt.pk, intent.id, started + clocks.SEND_WINDOW_S)
+    return Ticket(attempt.pk, intent.id, started + clocks.SEND_WINDOW_S, suspected)
 
 
 def _require_no_halt(call: ToolCall) -> None:
@@ -99,11 +103,6 @@ def _require_evidence() -> None:
     full = evidence.backpressure()
     if full:
         raise DispatchRefused(CallState.THROTTLED, full, retry_at=_in(clocks.HOLD_RETRY_S))
-
-
-def _require_instance(ruling: Ruling) -> None:
-    if not ConnectorInstance.objects.filter(pk=ruling.bound.draft.instance.pk, enabled=True).exists():
-        raise DispatchRefused(CallState.DENIED, "connector_disabled")
 
 
 def _require_fresh(ruling: Ruling) -> None:

@@ -97,12 +97,24 @@ def _close(call: ToolCall, read: CallStatus, actor: Actor) -> None:
     record(event, actor=actor, workspace_id=call.workspace_id, run_id=call.told_run_id)
 
 
-_TRIED_AGAIN = frozenset(
-    {CallState.PROPOSED, CallState.FAILED_TRANSIENT, CallState.NOT_SENT, CallState.DISPATCHED, CallState.UNKNOWN}
-)
+def _fail_for_now(call: ToolCall, read: CallStatus, actor: Actor) -> None:  # noqa: ARG001 - as in _FOLLOW
+    """The read failed and told so itself: the write's try is used up, so that tries are counted and end."""
+    code = f"observation_{read.code}"[:80]
+    locks.move(
+        call,
+        CallState.FAILED_TRANSIENT,
+        code=code,
+        detail=read.detail,
+        retry_at=read.retry_at,
+        lease_until=None,
+    )
+
+
+_TRIED_AGAIN = frozenset({CallState.PROPOSED, CallState.NOT_SENT, CallState.DISPATCHED, CallState.UNKNOWN})
 _FOLLOW: Mapping[CallState, Callable[[ToolCall, CallStatus, Actor], None]] = MappingProxyType(
     {
         **dict.fromkeys([*_TRIED_AGAIN, CallState.THROTTLED, CallState.HALTED, CallState.WAITING_APPROVAL], _wait),
+        CallState.FAILED_TRANSIENT: _fail_for_now,
         **dict.fromkeys(
             [
                 CallState.DENIED,

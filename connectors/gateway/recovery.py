@@ -97,7 +97,8 @@ def _look(call: ToolCall, bound: Bound) -> Probe:
 def _landed(call: ToolCall, bound: Bound, found: Landed, actor: Actor) -> None:
     done = Done(output=found.output, before=_before(call), after=found.after)
     verified = verification.verify(call, bound, done)
-    settlement.settle(call, bound, done, actor=actor, verified=verified)
+    with transaction.atomic(durable=True):
+        settlement.settle_open(call, bound, done, actor=actor, verified=verified)
 
 
 @transaction.atomic

@@ -1,5 +1,6 @@
 """settle: ONE transaction with the outcome, the images, the undo that follows from them, the usage, the evidence."""
 
+import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -11,10 +12,11 @@ from django.db import transaction
 from connectors import locks
 from connectors.calls import CallState, Lane
 from connectors.events import CallCompleted, CallFailed, CallNotSent, CallUnknown
-from connectors.gateway import clocks, spending, tools
+from connectors.gateway import breaker, clocks, spending, tools
 from connectors.gateway.binding import Bound, content
 from connectors.gateway.display import recipe_document
 from connectors.models import CallAttempt, ToolCall
+from connectors.retry_after import pause_s
 from connectors.types import (
     Done,
     Exchange,
@@ -50,15 +52,27 @@ class Settling:
 
 
 @transaction.atomic(durable=True)
-def settle(call: ToolCall, bound: Bound, outcome: Outcome, *, actor: Actor, verified: Verified | None = None) -> None:
-    """Raises LostRace when somebody took the call over meanwhile: it is then theirs to find out."""
+def settle(
+    call: ToolCall,
+    bound: Bound,
+    outcome: Outcome,
+    *,
+    actor: Actor,
+    verified: Verified | None = None,
+    suspected: bool = False,
+) -> None:
+    """What sending came to. Raises LostRace when somebody took the call over: it is then theirs to find out.
+
+    `suspected`: the circuit of the instance had failures on it when the call was dispatched.
+    """
+    breaker.learn(call, bound.draft.instance, outcome, suspected=suspected, actor=actor)
     settle_open(call, bound, outcome, actor=actor, verified=verified)
 
 
 def settle_open(
     call: ToolCall, bound: Bound, outcome: Outcome, *, actor: Actor, verified: Verified | None = None
 ) -> None:
-    """`settle` as part of an open transaction."""
+    """Settle as part of an open transaction; not known from sending, so the circuit learns nothing."""
     _OUTCOMES[type(outcome)](Settling(call, bound, actor, verified), outcome)
 
 
@@ -156,7 +170,8 @@ def _failed_state(outcome: Failed) -> tuple[CallState, datetime | None]:
         return CallState.CONFLICT, None
     if outcome.permanent:
         return CallState.FAILED_PERMANENT, None
-    return CallState.FAILED_TRANSIENT, clock.now() + timedelta(seconds=outcome.retry_after_s or 1)
+    pause = pause_s(outcome.retry_after_s, jitter=random.random())  # noqa: S311 - spreads load, guards nothing
+    return CallState.FAILED_TRANSIENT, clock.now() + timedelta(seconds=pause)
 
 
 def _label(now: Settling) -> str:

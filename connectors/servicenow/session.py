@@ -40,7 +40,7 @@ def read(transport: ServiceNowTransport, sys_id: str, fields: Iterable[str], *, 
         refused = wire.refusal(reply.status, reply.headers, body)
         if refused:
             raise Refused(refused)
-        cells = wire.record(reply.status, body)
+        cells = wire.record(reply.status, body, retry_after_s=reply.retry_after_s())
     _require(cells, names)
     return cells
 
@@ -60,7 +60,7 @@ def find(transport: ServiceNowTransport, table: str, query: str, fields: Iterabl
         refused = wire.refusal(reply.status, reply.headers, body)
         if refused:
             raise Refused(refused)
-        rows = wire.records(reply.status, body)
+        rows = wire.records(reply.status, body, retry_after_s=reply.retry_after_s())
     for row in rows:
         _require(row, names)
     return rows

@@ -6,6 +6,7 @@ Sources: ServiceNow docs `c_TableAPI`, `r_RESTAPIHTTPResponseCodes`, `inbound-RE
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from connectors import retry_after
 from connectors.errors import ReplyLost
 from connectors.types import Failed, JsonObject
 from controlplane.lib import clock
@@ -42,19 +43,19 @@ def refusal(status: int, headers: Mapping[str, str], body: JsonObject | None) ->
     return Failed(permanent=True, code=_forbidden(detail) if status == 403 else code, detail=detail)
 
 
-def record(status: int, body: JsonObject | None) -> dict[str, Cell]:
+def record(status: int, body: JsonObject | None, *, retry_after_s: float | None = None) -> dict[str, Cell]:
     """The cells of one record rendered with display_value=all; else raises ReplyLost."""
     result = (body or {}).get("result")
     if status not in (200, 201) or "error" in (body or {}) or not isinstance(result, Mapping):
-        raise ReplyLost("unusable_reply", f"HTTP {status} without a record")
+        raise ReplyLost("unusable_reply", f"HTTP {status} without a record", retry_after_s=retry_after_s)
     return {name: _cell(value) for name, value in result.items()}
 
 
-def records(status: int, body: JsonObject | None) -> list[dict[str, Cell]]:
+def records(status: int, body: JsonObject | None, *, retry_after_s: float | None = None) -> list[dict[str, Cell]]:
     """The rows of a query, like `record`. A list cut short by an error carries `error` beside its rows."""
     rows = (body or {}).get("result")
     if status != 200 or "error" in (body or {}) or not isinstance(rows, list):
-        raise ReplyLost("unusable_reply", f"HTTP {status} without rows")
+        raise ReplyLost("unusable_reply", f"HTTP {status} without rows", retry_after_s=retry_after_s)
     return [{name: _cell(value) for name, value in row.items()} for row in rows if isinstance(row, Mapping)]
 
 
@@ -89,9 +90,10 @@ def _forbidden(detail: str) -> str:
 
 def _wait(headers: Mapping[str, str]) -> float:
     """Seconds from `Retry-After`, else until `X-RateLimit-Reset` (Unix time); neither: a queue is full."""
-    after, reset = headers.get("retry-after", ""), headers.get("x-ratelimit-reset", "")
-    if after.isascii() and after.isdigit():
-        return min(float(after), 3600.0)
+    after = retry_after.seconds(headers.get("retry-after", ""), now=clock.now())
+    if after is not None:
+        return after
+    reset = headers.get("x-ratelimit-reset", "")
     if reset.isascii() and reset.isdigit():
-        return min(max(int(reset) - clock.now_ms() / 1000, 1.0), 3600.0)
+        return min(max(int(reset) - clock.now_ms() / 1000, 1.0), retry_after.CEILING_S)
     return DEFAULT_BACKOFF_S

@@ -24,7 +24,7 @@ def accepted(status: int, body: JsonObject | None, retry_after_s: float | None) 
     if status == 429:
         return _throttled(retry_after_s)
     if status != 200 or body is None or not isinstance(body.get("ok"), bool):
-        raise ReplyLost("unusable_reply", f"HTTP {status} without a Slack answer")
+        raise ReplyLost("unusable_reply", f"HTTP {status} without a Slack answer", retry_after_s=retry_after_s)
     if body["ok"]:
         return body
     error = str(body.get("error") or "unknown")

@@ -10,12 +10,25 @@ from rest_framework.response import Response
 
 from connectors import access
 from connectors.calls import CallState
+from connectors.circuits import CircuitState
 from controlplane.api import paging
 from tenants.http import ApiView
 from workflows import access as runs
 
 CALL_STATES = [state.value for state in CallState]
+CIRCUIT_STATES = [state.value for state in CircuitState]
 HEALTH_STATES = ["OFF", "UNSEEN", "HEALTHY", "DEGRADED", "DOWN"]
+
+
+class Circuit(serializers.Serializer[Any]):
+    """The circuit breaker: while it is not closed, calls are held with the code `circuit_open`."""
+
+    state = serializers.ChoiceField(choices=CIRCUIT_STATES)
+    failures = serializers.IntegerField(help_text="Calls in a row that failed without an answer")
+    code = serializers.CharField(help_text="Of the last failure")
+    opened_at = serializers.DateTimeField(allow_null=True)
+    next_try_at = serializers.DateTimeField(allow_null=True)
+    next_undo_at = serializers.DateTimeField(allow_null=True)
 
 
 class Connector(serializers.Serializer[Any]):
@@ -31,6 +44,7 @@ class Connector(serializers.Serializer[Any]):
     calls = serializers.IntegerField()
     failed = serializers.IntegerField()
     last_good_at = serializers.DateTimeField(allow_null=True)
+    circuit = Circuit()
 
 
 class Call(serializers.Serializer[Any]):

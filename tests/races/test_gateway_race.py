@@ -12,7 +12,8 @@ from django.db import connections, transaction
 from approvals import ports
 from connectors import gateway
 from connectors.calls import CallState
-from connectors.models import CallAttempt, ToolCall
+from connectors.circuits import THRESHOLD
+from connectors.models import CallAttempt, Circuit, ToolCall
 from evidence.models import Event
 from tenants import halts, scope
 from tenants.models import Halt
@@ -106,3 +107,28 @@ def test_after_a_halt_is_engaged_no_dispatch_commits(
         assert ToolCall.objects.filter(dispatched_at__lte=halt.engaged_at).exists()
         assert not ToolCall.objects.filter(dispatched_at__gt=halt.engaged_at).exists()
     assert [row for row in vendors.log("/api/now") if row["at"] > halt.engaged_at.timestamp() + 1] == []
+
+
+def test_of_twenty_workers_at_an_open_circuit_one_tries(committed: SimpleNamespace, vendors: StandIns) -> None:
+    """Failures at once are counted one by one and told as one opening; the one try fails, so nobody follows it."""
+    sys_id = vendors.incident()
+
+    def read() -> CallState:
+        spec = ground.spec_for(committed, "servicenow.incident.get", "servicenow", {"sys_id": sys_id})
+        return ground.go(committed, spec).state
+
+    vendors.fault("status", times=2 * WORKERS, args={"status": 503}, path="/api/now")
+    at_once(_in_scope(committed, read), WORKERS)
+    with transaction.atomic():
+        circuit = Circuit.objects.get()
+        assert (circuit.state, circuit.trips) == ("open", 1)
+        assert circuit.failures == THRESHOLD
+        assert Event.objects.filter(type="connector.circuit_opened").count() == 1
+        Circuit.objects.update(next_try_at=circuit.opened_at)
+    before = len(vendors.log("/api/now"))
+    states = at_once(_in_scope(committed, read), WORKERS)
+    assert len(vendors.log("/api/now")) - before == 1
+    assert sorted(states) == [CallState.FAILED_TRANSIENT] + [CallState.THROTTLED] * (WORKERS - 1)
+    with transaction.atomic():
+        assert (Circuit.objects.get().state, Circuit.objects.get().trips) == ("open", 2)
+        assert Event.objects.filter(type="connector.circuit_opened").count() == 1

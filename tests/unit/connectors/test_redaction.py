@@ -34,7 +34,7 @@ def failing(error: Exception) -> Outcome:
 
 ENDINGS = [
     (SendAborted("halted", "why"), NotSent("halted", "why", (EXCHANGE,))),
-    (NothingSent("connect_failed"), NotSent("connect_failed", "", (EXCHANGE,))),
+    (NothingSent("connect_failed"), Failed(False, "connect_failed", wire=(EXCHANGE,))),
     (NothingSent("egress_denied", permanent=True), Failed(True, "egress_denied", wire=(EXCHANGE,))),
     (ReplyLost("timeout"), Unknown("timeout", wire=(EXCHANGE,))),
     (Refused(Failed(True, "no", "sk-very-secret")), Failed(True, "no", REDACTED, wire=(EXCHANGE,))),
