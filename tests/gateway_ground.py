@@ -28,6 +28,7 @@ SECRETS = {
     "slack-signing": accounts.SLACK_SIGNING_SECRET,
     "anthropic": accounts.ANTHROPIC_KEY,
 }
+MANIFESTS = {"servicenow": "1.1.0", "slack": "1.1.0", "llm": "1.0.0"}
 INSTANCES: dict[str, dict[str, Any]] = {
     "servicenow": {
         "driver": "servicenow",
@@ -71,7 +72,7 @@ def save_instance(name: str, stand_ins: StandIns, admin: Actor, **spec: Any) -> 
     folder = "anthropic" if spec["driver"] == "llm" else spec["driver"]
     return services.save_instance(
         name=name,
-        manifest_version="1.0.0",
+        manifest_version=MANIFESTS[spec["driver"]],
         base_url=f"{stand_ins.url}/{folder}",
         allow_loopback=True,
         actor=admin,

@@ -12,10 +12,12 @@ SERVICENOW_PASSWORD = "sandbox-servicenow-password"
 SERVICENOW_CLIENT_ID = "interlock-sandbox-client"
 SERVICENOW_CLIENT_SECRET = "sandbox-servicenow-client-secret"
 SERVICENOW_PEOPLE = {
-    SERVICENOW_USER: (SERVICENOW_PASSWORD, "Interlock", "svc.interlock@acme.test", ("itil",)),
+    SERVICENOW_USER: (SERVICENOW_PASSWORD, "Interlock", "svc.interlock@acme.test", ("itil", "user_admin")),
     "admin": ("sandbox-admin-password", "System Administrator", "admin@acme.test", ("admin", "itil")),
     "beth.anglin": ("sandbox-beth-password", "Beth Anglin", "beth.anglin@acme.test", ("itil",)),
     "abel.tuter": ("sandbox-abel-password", "Abel Tuter", "abel.tuter@acme.test", ()),
+    "carol.reyes": ("sandbox-carol-password", "Carol Reyes", "carol@acme.test", ()),
+    "dave.frost": ("sandbox-dave-password", "Dave Frost", "dave@acme.test", ()),
 }
 
 SLACK_BOT_TOKEN = "xoxb-sandbox-interlock"
@@ -46,6 +48,11 @@ SLACK_PEOPLE = {
         Person("U0STRANGER", "stranger", "stranger@elsewhere.test", team="T0ELSEWHERE"),
         Person(SLACK_BOT_USER, "interlock", "", is_bot=True),
     )
+}
+
+SLACK_USERGROUPS = {
+    "S0PAYROLL": ("Payroll readers", "payroll-readers", ("U0CAROL", "U0DAVE")),
+    "S0ADMINS": ("Domain administrators", "domain-admins", ("U0ALICE", "U0BOB")),
 }
 
 ANTHROPIC_KEY = "sk-sandbox-anthropic"

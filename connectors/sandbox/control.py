@@ -48,13 +48,13 @@ def _clock(world: World, request: Request) -> Response:
 
 
 def _state(world: World, request: Request) -> Response:
-    """`?sys_id=` gives one incident with its notes, otherwise everything."""
+    """`?sys_id=` gives one incident (or with `&table=` another record) with its notes, otherwise everything."""
     with world.lock:
         if sys_id := request.query("sys_id"):
-            notes = world.tables.journal(sys_id, "work_notes")
-            return reply(200, {"record": world.tables.rows["incident"][sys_id], "work_notes": notes})
+            record = world.tables.rows[request.query("table", "incident")][sys_id]
+            return reply(200, {"record": record, "work_notes": world.tables.journal(sys_id, "work_notes")})
         slack = {"channels": world.workspace.channels, "ephemerals": world.workspace.ephemerals}
-        slack["views"] = world.workspace.views
+        slack |= {"views": world.workspace.views, "usergroups": world.workspace.usergroups}
         deliveries = world.webhook.deliveries
         return reply(200, {"servicenow": world.tables.rows, "deliveries": deliveries, "slack": slack})
 
@@ -95,19 +95,38 @@ def _seed(world: World, request: Request) -> Response:
     return reply(201, {"incidents": [{"sys_id": one["sys_id"], "number": one["number"]} for one in made]})
 
 
-def _edit(world: World, request: Request) -> Response:
-    """`{"sys_id", "changes", "by", "quiet"}`.
+def _add(world: World, request: Request) -> Response:
+    """`{"table", "values", "by"}`: somebody makes a record by hand, such as a task or a membership."""
+    spec = request.json()
+    with world.lock:
+        actor = spec.get("by", "beth.anglin")
+        made = world.tables.create(spec["table"], spec["values"], actor=actor, origin="person")
+    return reply(201, {"record": made})
 
-    Somebody edits an incident at the vendor; quiet moves no counter.
+
+def _remove(world: World, request: Request) -> Response:
+    """`{"table", "sys_id", "by"}`: somebody deletes a record by hand."""
+    spec = request.json()
+    with world.lock:
+        record = world.tables.rows[spec["table"]][spec["sys_id"]]
+        world.tables.delete(spec["table"], record, actor=spec.get("by", "beth.anglin"), origin="person")
+    return reply(200, {"ok": True})
+
+
+def _edit(world: World, request: Request) -> Response:
+    """`{"sys_id", "changes", "by", "quiet", "table"}`.
+
+    Somebody edits a record at the vendor, an incident unless the table is named; quiet moves no counter.
     """
     spec = request.json()
-    record = world.tables.rows["incident"][spec["sys_id"]]
+    table = spec.get("table", "incident")
+    record = world.tables.rows[table][spec["sys_id"]]
     with world.lock:
         if spec.get("quiet"):
             world.tables.edit_quietly(record, spec["changes"])
         else:
             editor = spec.get("by", "beth.anglin")
-            world.tables.update("incident", record, spec["changes"], actor=editor, origin="person")
+            world.tables.update(table, record, spec["changes"], actor=editor, origin="person")
         return reply(200, {"record": record})
 
 
@@ -138,6 +157,14 @@ def _configure_slack(world: World, request: Request) -> Response:
     world.workspace.signing_secret = spec.get("signing_secret", world.workspace.signing_secret)
     world.workspace.revoked |= set(spec.get("revoke", []))
     return reply(200, {"interactivity_url": world.workspace.interactivity_url})
+
+
+def _usergroup(world: World, request: Request) -> Response:
+    """`{"usergroup", "users", "by"?}`: a person changes who is in a user group."""
+    spec = request.json()
+    with world.lock:
+        world.slack.usergroups.change(spec["usergroup"], spec["users"], actor=spec.get("by", "U0BOB"), origin="person")
+    return reply(200, {"usergroup": world.workspace.usergroups[spec["usergroup"]]})
 
 
 def _click(world: World, request: Request) -> Response:
@@ -182,10 +209,13 @@ ACTIONS: dict[tuple[str, str], Callable[[World, Request], Response]] = {
     ("POST", "reset"): _reset,
     ("POST", "seed"): _seed,
     ("POST", "edit"): _edit,
+    ("POST", "add"): _add,
+    ("POST", "remove"): _remove,
     ("POST", "train"): _train,
     ("POST", "webhook"): _configure_webhook,
     ("POST", "redeliver"): _redeliver,
     ("POST", "slack/config"): _configure_slack,
+    ("POST", "slack/usergroup"): _usergroup,
     ("POST", "slack/click"): _click,
     ("POST", "slack/submit"): _submit,
 }

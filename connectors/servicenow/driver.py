@@ -1,4 +1,4 @@
-"""The ServiceNow driver: read, update and restore one incident."""
+"""The ServiceNow driver: read, update and restore incidents and catalogue tasks, and memberships of groups."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,29 +6,30 @@ from dataclasses import dataclass, field
 from connectors.outcomes import settled
 from connectors.servicenow import session
 from connectors.servicenow.choices import GetChoices
-from connectors.servicenow.incident import READ_FIELDS, observed
-from connectors.servicenow.restore import RestoreIncident
+from connectors.servicenow.incident import INCIDENTS, TASKS, Desk, observed
+from connectors.servicenow.membership import GetMembership, RemoveMembership, RestoreMembership
+from connectors.servicenow.restore import RestoreRecord
 from connectors.servicenow.session import Open, open_pysnow
 from connectors.servicenow.transport import ServiceNowTransport
-from connectors.servicenow.update import UpdateIncident
+from connectors.servicenow.update import UpdateRecord
 from connectors.types import CallContext, Done, JsonObject, Outcome, ReadVerbs, WriteVerbs
 
 
 @dataclass(frozen=True, slots=True)
-class GetIncident:
-    """`servicenow.incident.get`, args `{sys_id, references?}`: raw values by field name, and `display`.
-
-    `references` (sys_id by field) are looked up too and come back as `names` (name by sys_id).
+class GetRecord:
+    """`servicenow.incident.get`, `servicenow.task.get`, args `{sys_id, references?}`: raw values by field name, and
+    `display`. `references` (sys_id by field) are looked up too and come back as `names` (name by sys_id).
     """
 
+    desk: Desk = INCIDENTS
     open: Open = open_pysnow
 
     def do(self, ctx: CallContext, args: JsonObject, expected: JsonObject) -> Outcome:
-        return settled(ctx, self.open, lambda transport: _get(transport, args))
+        return settled(ctx, self.open, lambda transport: _get(transport, self.desk, args))
 
 
-def _get(transport: ServiceNowTransport, args: JsonObject) -> Done:
-    output = observed(session.read(transport, args["sys_id"], READ_FIELDS))
+def _get(transport: ServiceNowTransport, desk: Desk, args: JsonObject) -> Done:
+    output = observed(session.read(transport, args["sys_id"], desk.fields, table=desk.table), desk.fields)
     return Done(output={**output, "names": session.names_of(transport, args.get("references", {}))})
 
 
@@ -38,8 +39,14 @@ class ServiceNowDriver:
     verbs: Mapping[str, ReadVerbs | WriteVerbs] = field(
         default_factory=lambda: {
             "servicenow.choices.get": GetChoices(),
-            "servicenow.incident.get": GetIncident(),
-            "servicenow.incident.update": UpdateIncident(),
-            "servicenow.incident.restore": RestoreIncident(),
+            "servicenow.incident.get": GetRecord(),
+            "servicenow.incident.update": UpdateRecord(),
+            "servicenow.incident.restore": RestoreRecord(),
+            "servicenow.membership.get": GetMembership(),
+            "servicenow.membership.remove": RemoveMembership(),
+            "servicenow.membership.restore": RestoreMembership(),
+            "servicenow.task.get": GetRecord(TASKS),
+            "servicenow.task.update": UpdateRecord(TASKS),
+            "servicenow.task.restore": RestoreRecord(TASKS),
         }
     )

@@ -1,6 +1,10 @@
-"""The incident as the connector sees it: fields, images, the computed priority. Pure."""
+"""The incident as the connector sees it: fields, images, the computed priority. Pure.
+
+A catalogue task is the same kind of record (both extend `task`) with fewer fields: a `Desk` says which one is meant.
+"""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from connectors.servicenow.wire import Cell, display, raw
@@ -40,6 +44,40 @@ READ_FIELDS = (
     "urgency",
 )
 
+TASK_FIELDS = (
+    "active",
+    "assigned_to",
+    "assignment_group",
+    "close_notes",
+    "description",
+    "impact",
+    "number",
+    "opened_at",
+    "priority",
+    "short_description",
+    "state",
+    "sys_id",
+    "sys_mod_count",
+    "sys_updated_by",
+    "sys_updated_on",
+    "urgency",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """A table of tickets: how people call a row, its tools, and what is read of it."""
+
+    table: str
+    word: str
+    get: str
+    restore: str
+    fields: tuple[str, ...]
+
+
+INCIDENTS = Desk("incident", "incident", "servicenow.incident.get", "servicenow.incident.restore", READ_FIELDS)
+TASKS = Desk("sc_task", "catalogue task", "servicenow.task.get", "servicenow.task.restore", TASK_FIELDS)
+
 REFERENCES = {
     "assigned_to": "sys_user",
     "assignment_group": "sys_user_group",
@@ -51,6 +89,7 @@ LABELS = {
     "assigned_to": "Assigned to",
     "assignment_group": "Assignment group",
     "category": "Category",
+    "close_notes": "Close notes",
     "impact": "Impact",
     "priority": "Priority (computed by ServiceNow)",
     "state": "State",

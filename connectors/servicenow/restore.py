@@ -1,11 +1,11 @@
-"""`servicenow.incident.restore`: the guarded inverse of an update; what others changed stays."""
+"""`servicenow.incident.restore`, `servicenow.task.restore`: the guarded inverse of an update; foreign changes stay."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from connectors.outcomes import settled
 from connectors.servicenow import session
-from connectors.servicenow.incident import LABELS, change, fields_for, image, observed_by
+from connectors.servicenow.incident import INCIDENTS, LABELS, Desk, change, fields_for, image, observed_by
 from connectors.servicenow.notes import correction
 from connectors.servicenow.session import Cells, Open, open_pysnow
 from connectors.servicenow.transport import ServiceNowTransport
@@ -26,14 +26,15 @@ from connectors.types import (
 
 
 @dataclass(frozen=True, slots=True)
-class RestoreIncident:
+class RestoreRecord:
     """args: `{sys_id, fields: {name: {before, written}}, corrects: marker, reason}`."""
 
+    desk: Desk = INCIDENTS
     open: Open = open_pysnow
 
     def observe_spec(self, args: JsonObject) -> Observation:
         before = {name: pair["before"] for name, pair in args["fields"].items()}
-        return Observation("servicenow.incident.get", observed_by(args["sys_id"], before))
+        return Observation(self.desk.get, observed_by(args["sys_id"], before))
 
     def expect(self, args: JsonObject, before: JsonObject | None) -> JsonObject:
         """What the update wrote: the recipe says it, not the record as it reads now."""
@@ -45,11 +46,12 @@ class RestoreIncident:
         added = Change("work_notes", LABELS["work_notes"], "", "a correcting note")
         number = seen.get("number", args["sys_id"])
         untouched = len(set(seen) - {"display", "names"} - set(args["fields"]))
-        return Preview(f"Roll back incident {number}", f"incident {number}", (*lines, added), untouched)
+        word = self.desk.word
+        return Preview(f"Roll back {word} {number}", f"{word} {number}", (*lines, added), untouched)
 
     def do(self, ctx: CallContext, args: JsonObject, expected: JsonObject) -> Outcome:
         """Three-way: what still reads as written goes back, what reads as before stays, else conflict."""
-        return settled(ctx, self.open, lambda transport: _restore(transport, ctx, args))
+        return settled(ctx, self.open, lambda transport: _restore(transport, ctx, self.desk, args))
 
     def probe(self, ctx: CallContext, args: JsonObject, expected: JsonObject) -> Probe:
         return session.probe(
@@ -59,6 +61,7 @@ class RestoreIncident:
             fields=args["fields"],
             expected=expected,
             landed=lambda cells: _output(cells, tuple(args["fields"]), ctx.marker),
+            table=self.desk.table,
         )
 
     def undo(
@@ -74,12 +77,12 @@ class RestoreIncident:
         """RESTORED: every field reads as before the update. OFFSET: only the correcting note was needed."""
         wanted = {name: pair["before"] for name, pair in args["fields"].items()}
         good = Label.RESTORED if wanted else Label.OFFSET
-        return session.compare(self.open, ctx, sys_id=args["sys_id"], wanted=wanted, good=good)
+        return session.compare(self.open, ctx, sys_id=args["sys_id"], wanted=wanted, good=good, table=self.desk.table)
 
 
-def _restore(transport: ServiceNowTransport, ctx: CallContext, args: JsonObject) -> Outcome:
+def _restore(transport: ServiceNowTransport, ctx: CallContext, desk: Desk, args: JsonObject) -> Outcome:
     pairs: dict[str, dict[str, str]] = args["fields"]
-    now = session.read(transport, args["sys_id"], fields_for(pairs))
+    now = session.read(transport, args["sys_id"], fields_for(pairs), table=desk.table)
     if session.carries(now, ctx.marker):
         return _done(None, now, pairs, ctx.marker)
     foreign = _foreign(now, pairs)
@@ -87,7 +90,8 @@ def _restore(transport: ServiceNowTransport, ctx: CallContext, args: JsonObject)
         return Failed(permanent=True, code="conflict", detail=f"changed by others: {', '.join(foreign)}")
     pending = {name: pair["before"] for name, pair in pairs.items() if _value(now, name) != pair["before"]}
     text = correction(corrects=args["corrects"], fields=tuple(pending), reason=args["reason"], marker=ctx.marker)
-    after = session.patch(transport, args["sys_id"], fields_for(pairs), {**pending, "work_notes": text})
+    body = {**pending, "work_notes": text}
+    after = session.patch(transport, args["sys_id"], fields_for(pairs), body, table=desk.table)
     return _done(now, after, pairs, ctx.marker)
 
 

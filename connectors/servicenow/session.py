@@ -1,4 +1,4 @@
-"""Reading and patching one incident through a transport, in terms of cells and refusals."""
+"""Reading and writing one record through a transport, in terms of cells and refusals."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -9,6 +9,7 @@ from connectors.outcomes import reading
 from connectors.servicenow import wire
 from connectors.servicenow.incident import REFERENCES, differing, fields_for, image
 from connectors.servicenow.transport import PysnowTransport, ServiceNowTransport
+from connectors.transport import Reply
 from connectors.types import (
     CallContext,
     CannotTell,
@@ -31,8 +32,7 @@ _SYS_ID = re.compile(r"[0-9a-f]{32}")
 
 def read(transport: ServiceNowTransport, sys_id: str, fields: Iterable[str], *, table: str = "incident") -> Cells:
     """Raises Refused, or NothingSent when the answer was lost: a read changes nothing."""
-    if not _SYS_ID.fullmatch(sys_id):
-        raise Refused(Failed(permanent=True, code="invalid_args", detail="sys_id must be 32 hex digits"))
+    ids({"sys_id": sys_id}, "sys_id")
     names = tuple(fields)
     with reading():
         reply = transport.get(sys_id, names, table=table)
@@ -43,6 +43,14 @@ def read(transport: ServiceNowTransport, sys_id: str, fields: Iterable[str], *, 
         cells = wire.record(reply.status, body, retry_after_s=reply.retry_after_s())
     _require(cells, names)
     return cells
+
+
+def ids(args: Mapping[str, str], *names: str) -> dict[str, str]:
+    """Arguments that are put into a path or a query; raises Refused for anything but a sys_id."""
+    for name in names:
+        if not _SYS_ID.fullmatch(args[name]):
+            raise Refused(Failed(permanent=True, code="invalid_args", detail=f"{name} must be 32 hex digits"))
+    return {name: args[name] for name in names}
 
 
 def _require(cells: Cells, names: Iterable[str]) -> None:
@@ -83,10 +91,36 @@ def names_of(transport: ServiceNowTransport, references: Mapping[str, str]) -> d
     return names
 
 
-def patch(transport: ServiceNowTransport, sys_id: str, fields: Iterable[str], body: Mapping[str, str]) -> Cells:
+def patch(
+    transport: ServiceNowTransport,
+    sys_id: str,
+    fields: Iterable[str],
+    body: Mapping[str, str],
+    *,
+    table: str = "incident",
+) -> Cells:
     """One atomic write. Raises Refused for a definite no, ReplyLost for everything that proves nothing."""
     names = tuple(fields)
-    reply = transport.patch(sys_id, names, body)
+    return _written(transport.patch(sys_id, names, body, table=table), names)
+
+
+def create(transport: ServiceNowTransport, table: str, fields: Iterable[str], body: Mapping[str, str]) -> Cells:
+    """A new record. Raises like `patch`."""
+    names = tuple(fields)
+    return _written(transport.create(table, names, body), names)
+
+
+def delete(transport: ServiceNowTransport, table: str, sys_id: str) -> None:
+    """Remove a record. Raises like `patch`; a record that is gone already is Refused as `not_found`."""
+    reply = transport.delete(sys_id, table=table)
+    refused = wire.refusal(reply.status, reply.headers, reply.json_object())
+    if refused:
+        raise Refused(refused)
+    if reply.status != 204:
+        raise ReplyLost("unusable_reply", f"HTTP {reply.status} after a delete")
+
+
+def _written(reply: Reply, names: tuple[str, ...]) -> Cells:
     answer = reply.json_object()
     refused = wire.refusal(reply.status, reply.headers, answer)
     if refused:
@@ -111,10 +145,11 @@ def probe(
     fields: Iterable[str],
     expected: Mapping[str, str],
     landed: Callable[[Cells], JsonObject],
+    table: str = "incident",
 ) -> Probe:
     """Look for the marker. Absent and every expected value still standing means that nothing landed."""
     try:
-        cells = read(open_transport(ctx), sys_id, fields_for({*fields, *expected}))
+        cells = read(open_transport(ctx), sys_id, fields_for({*fields, *expected}), table=table)
     except UNREADABLE as error:
         return CannotTell(str(error))
     if carries(cells, ctx.marker):
@@ -132,10 +167,11 @@ def compare(
     sys_id: str,
     wanted: Mapping[str, str],
     good: Label | None = None,
+    table: str = "incident",
 ) -> Verified:
     """Read back. `good` is the label of an undo that holds; a forward write has none."""
     try:
-        cells = read(open_transport(ctx), sys_id, fields_for(wanted))
+        cells = read(open_transport(ctx), sys_id, fields_for(wanted), table=table)
     except UNREADABLE as error:
         return Verified(False, Label.FAILED if good else None, str(error))
     changed = differing(cells, wanted)

@@ -31,7 +31,7 @@ REFRESH_EARLY_S = 60
 
 
 class ServiceNowTransport(Protocol):
-    """Reads any record, patches incidents; answers with the reply as it came. May raise a TransportError."""
+    """Reads and writes records of any table; answers with the reply as it came. May raise a TransportError."""
 
     @property
     def exchanges(self) -> list[Exchange]: ...
@@ -40,7 +40,13 @@ class ServiceNowTransport(Protocol):
 
     def find(self, table: str, query: str, fields: Iterable[str], *, limit: int) -> Reply: ...
 
-    def patch(self, sys_id: str, fields: Iterable[str], body: Mapping[str, str]) -> Reply: ...
+    def patch(
+        self, sys_id: str, fields: Iterable[str], body: Mapping[str, str], *, table: str = INCIDENTS
+    ) -> Reply: ...
+
+    def create(self, table: str, fields: Iterable[str], body: Mapping[str, str]) -> Reply: ...
+
+    def delete(self, sys_id: str, *, table: str) -> Reply: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +174,14 @@ class PysnowTransport:
         """`query` is an encoded query of ours: nothing from outside may be put into one."""
         return self._call("GET", table, None, _Page(fields, query, limit))
 
-    def patch(self, sys_id: str, fields: Iterable[str], body: Mapping[str, str]) -> Reply:
-        return self._call("PATCH", INCIDENTS, f"/{sys_id}", _Page(fields), data=json.dumps(dict(body)))
+    def patch(self, sys_id: str, fields: Iterable[str], body: Mapping[str, str], *, table: str = INCIDENTS) -> Reply:
+        return self._call("PATCH", table, f"/{sys_id}", _Page(fields), data=json.dumps(dict(body)))
+
+    def create(self, table: str, fields: Iterable[str], body: Mapping[str, str]) -> Reply:
+        return self._call("POST", table, None, _Page(fields), data=json.dumps(dict(body)))
+
+    def delete(self, sys_id: str, *, table: str) -> Reply:
+        return self._call("DELETE", table, f"/{sys_id}", _Page(()))
 
     def _call(self, method: str, table: str, path: str | None, page: _Page, **body: str) -> Reply:
         """Sends again once after a 401: the request was refused before it was executed."""

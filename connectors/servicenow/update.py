@@ -1,4 +1,4 @@
-"""`servicenow.incident.update`: fields and one internal work note in a single PATCH, guarded and provable."""
+"""`servicenow.incident.update` and `servicenow.task.update`: fields and one internal work note in a single PATCH."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,9 @@ from connectors.outcomes import settled
 from connectors.servicenow import session
 from connectors.servicenow.incident import (
     GUARDED,
+    INCIDENTS,
     SIDE_EFFECTS,
+    Desk,
     changes,
     deviations,
     differing,
@@ -41,13 +43,17 @@ CANNOT_UNDO = (
 
 
 @dataclass(frozen=True, slots=True)
-class UpdateIncident:
-    """args: `{sys_id, fields: {name: raw value}, work_note}`. Priority is never written, it is computed."""
+class UpdateRecord:
+    """args: `{sys_id, fields: {name: raw value}, work_note}`. Priority is never written, it is computed.
 
+    The write is guarded by what was observed, and proven by the marker at the end of its note.
+    """
+
+    desk: Desk = INCIDENTS
     open: Open = open_pysnow
 
     def observe_spec(self, args: JsonObject) -> Observation:
-        return Observation("servicenow.incident.get", observed_by(args["sys_id"], args["fields"]))
+        return Observation(self.desk.get, observed_by(args["sys_id"], args["fields"]))
 
     def expect(self, args: JsonObject, before: JsonObject | None) -> JsonObject:
         """Raw values of the touched and the guarded fields."""
@@ -61,10 +67,11 @@ class UpdateIncident:
         added = Change("work_notes", "Work note (internal)", "", neutral(args["work_note"]))
         untouched = len(set(seen) - {"display", "names"} - {line.field for line in lines})
         number = seen.get("number", args["sys_id"])
-        return Preview(f"Update incident {number}", f"incident {number}", (*lines, added), untouched)
+        word = self.desk.word
+        return Preview(f"Update {word} {number}", f"{word} {number}", (*lines, added), untouched)
 
     def do(self, ctx: CallContext, args: JsonObject, expected: JsonObject) -> Outcome:
-        return settled(ctx, self.open, lambda transport: _write(transport, ctx, args, expected))
+        return settled(ctx, self.open, lambda transport: _write(transport, ctx, self.desk, args, expected))
 
     def probe(self, ctx: CallContext, args: JsonObject, expected: JsonObject) -> Probe:
         return session.probe(
@@ -74,16 +81,17 @@ class UpdateIncident:
             fields=args["fields"],
             expected=expected,
             landed=lambda cells: _output(cells, args["fields"], ctx.marker),
+            table=self.desk.table,
         )
 
     def undo(self, args: JsonObject, before: JsonObject | None, after: JsonObject | None) -> UndoRecipe | None:
-        """`servicenow.incident.restore` with the value before and the value written, field by field."""
+        """The restore of the same table, with the value before and the value written, field by field."""
         if before is None:
             return None
         fields = _reversals(args["fields"], before, after)
         corrects = (after or {}).get("marker", "")
         return UndoRecipe(
-            tool="servicenow.incident.restore",
+            tool=self.desk.restore,
             args={"sys_id": args["sys_id"], "fields": fields, "corrects": corrects, "reason": ""},
             expected={name: pair["written"] for name, pair in fields.items()},
             summary=_summary(before, fields),
@@ -93,22 +101,24 @@ class UpdateIncident:
     def verify(self, ctx: CallContext, args: JsonObject, after: JsonObject) -> Verified:
         """Every field as `after` says it was left, in a fresh read."""
         wanted = {name: after[name] for name in args["fields"]}
-        return session.compare(self.open, ctx, sys_id=args["sys_id"], wanted=wanted)
+        return session.compare(self.open, ctx, sys_id=args["sys_id"], wanted=wanted, table=self.desk.table)
 
 
-def _write(transport: ServiceNowTransport, ctx: CallContext, args: JsonObject, expected: JsonObject) -> Outcome:
+def _write(
+    transport: ServiceNowTransport, ctx: CallContext, desk: Desk, args: JsonObject, expected: JsonObject
+) -> Outcome:
     fields: dict[str, str] = args["fields"]
     unguarded = set(fields) - set(expected)
     if unguarded:
         return Failed(permanent=True, code="expected_missing", detail=", ".join(sorted(unguarded)))
-    before = session.read(transport, args["sys_id"], fields_for(expected))
+    before = session.read(transport, args["sys_id"], fields_for(expected), table=desk.table)
     if session.carries(before, ctx.marker):
         return _done(None, before, args, ctx.marker)
     changed = differing(before, expected)
     if changed:
         return Failed(permanent=True, code="conflict", detail=f"changed since: {', '.join(changed)}")
     body = {**fields, "work_notes": note(args["work_note"], ctx.marker)}
-    after = session.patch(transport, args["sys_id"], fields_for(fields), body)
+    after = session.patch(transport, args["sys_id"], fields_for(fields), body, table=desk.table)
     return _done(before, after, args, ctx.marker)
 
 

@@ -1,10 +1,11 @@
-"""The Slack driver: read, post and replace messages; answer whoever clicked."""
+"""The Slack driver: read, post and replace messages; answer whoever clicked; who is in a user group."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from connectors.slack.answers import OpenView, PostEphemeral
 from connectors.slack.messages import GetMessage, PostMessage, UpdateMessage
+from connectors.slack.usergroups import FindUser, GetUserGroup, UpdateUserGroup
 from connectors.types import ReadVerbs, WriteVerbs
 
 
@@ -17,6 +18,9 @@ class SlackDriver:
             "slack.message.post": PostMessage(),
             "slack.message.update": UpdateMessage(),
             "slack.message.ephemeral": PostEphemeral(),
+            "slack.user.find": FindUser(),
+            "slack.usergroup.get": GetUserGroup(),
+            "slack.usergroup.update": UpdateUserGroup(),
             "slack.view.open": OpenView(),
         }
     )

@@ -33,6 +33,7 @@ from workflows import services as workflows
 
 LIBRARY = Path(__file__).with_name("library")
 TENANT, WORKSPACE, ENVIRONMENT = "acme", "itsm", "prod"
+MANIFESTS = {"servicenow": "1.1.0", "slack": "1.1.0", "llm": "1.0.0"}
 MODEL = "interlock-sandbox-1"
 PRICE_SOURCE = "made up for the stand-ins"
 PEOPLE: Mapping[str, tuple[Role, ...]] = {
@@ -160,7 +161,7 @@ def _connectors(ground: Ground, vendors_url: str) -> dict[str, UUID]:
         name: connectors.save_instance(
             name=name,
             driver=driver,
-            manifest_version="1.0.0",
+            manifest_version=MANIFESTS[driver],
             base_url=f"{vendors_url}{path}",
             config=config,
             credentials=credentials,

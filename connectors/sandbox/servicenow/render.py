@@ -43,7 +43,7 @@ class View:
         value = self.read(record, path) or ""
         reference = schema.REFERENCES.get(path.rpartition(".")[2])
         if not reference:
-            return self._shaped(value, self.tables.label(path, value))
+            return self._shaped(value, self.tables.label(path, value, record.get("sys_class_name", "")))
         if not value:
             return {"display_value": "", "value": ""} if self.mode == "all" else ""
         return self._reference(reference, value)

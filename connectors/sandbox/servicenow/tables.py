@@ -36,6 +36,7 @@ class Tables:
         self.categories: dict[str, str] = {}
         self._last_number = 10000
         self._people()
+        self._access()
         for value, label in schema.CHOICES["category"].items():
             self.add_category(value, label, schema.GROUPS[value])
 
@@ -50,11 +51,23 @@ class Tables:
             }
             self._put("sys_user", schema.stable_id("sys_user", user), person, "system")
 
+    def _access(self) -> None:
+        """Groups that give access, with their members at the start."""
+        for group, about in schema.ACCESS_GROUPS.items():
+            described = {"name": group, "description": about, "active": "true"}
+            self._put("sys_user_group", schema.stable_id("sys_user_group", group), described, "system")
+        if self.rows[schema.MEMBERSHIPS]:
+            return
+        for group, members in schema.MEMBERS.items():
+            for user in members:
+                self._put(schema.MEMBERSHIPS, schema.stable_id(group, user), membership(user, group), "system")
+
     def replace_categories(self, labels: list[str]) -> None:
         """The company files its tickets under these labels, each with a group of the same name."""
         self.categories.clear()
         for table in ("sys_choice", "sys_user_group"):
             self.rows[table].clear()
+        self._access()
         for label in labels:
             self.add_category(label, label, label)
 
@@ -92,26 +105,24 @@ class Tables:
         values = _writable(table, body)
         notes = {name: values.pop(name) for name in schema.JOURNALS if values.get(name)}
         record = self._put(table, uuid4().hex, values, actor)
-        if table == "incident":
-            self._defaults(record, values, actor)
+        if table in schema.NUMBERS:
+            self._defaults(table, record, values, actor)
         self._log("record_created", record, actor, origin, table=table, values=dict(values))
         for element, text in notes.items():
             self._append(table, record, element, text, actor, origin)
         return record
 
-    def _defaults(self, record: Record, given: Record, actor: str) -> None:
+    def _defaults(self, table: str, record: Record, given: Record, actor: str) -> None:
+        """What every task gets, and what only an incident has."""
         self._last_number += 1
-        usual = {
-            "impact": "3",
-            "urgency": "3",
-            "state": "1",
-            "category": "inquiry",
-            "sys_class_name": "incident",
-        }
+        usual = {"impact": "3", "urgency": "3", "state": "1"}
+        if table == "incident":
+            usual |= {"category": "inquiry", "reassignment_count": "0"}
         record |= {name: value for name, value in usual.items() if not given.get(name)}
+        record["sys_class_name"] = table
         opener = schema.stable_id("sys_user", actor)
         record["opened_by"] = opener if opener in self.rows["sys_user"] else ""
-        record |= {"number": f"INC{self._last_number:07d}", "active": "true", "reassignment_count": "0"}
+        record |= {"number": f"{schema.NUMBERS[table]}{self._last_number:07d}", "active": "true"}
         record |= {"opened_at": record["sys_created_on"], "priority": _priority(record)}
 
     def update(self, table: str, record: Record, body: dict[str, Any], *, actor: str, origin: str) -> bool:
@@ -124,8 +135,8 @@ class Tables:
         written_notes = {name: text for name, text in notes.items() if text}
         if not changes and not written_notes:
             return False
-        if table == "incident":
-            changes |= _derived(record, values)
+        if table in schema.NUMBERS:
+            changes |= _derived(table, record, values)
         self._apply(record, changes, actor)
         marks = markers_in(written_notes.get("work_notes", ""))
         if changes:
@@ -145,7 +156,8 @@ class Tables:
 
     def delete(self, table: str, record: Record, *, actor: str, origin: str) -> None:
         del self.rows[table][record["sys_id"]]
-        self._log("record_deleted", record, actor, origin, table=table)
+        values = {name: record[name] for name in schema.TABLES[table] if not name.startswith("sys_") and record[name]}
+        self._log("record_deleted", record, actor, origin, table=table, values=values)
 
     def _append(self, table: str, record: Record, element: str, text: str, actor: str, origin: str) -> None:
         entry = {"element_id": record["sys_id"], "element": element, "name": table, "value": text}
@@ -158,8 +170,9 @@ class Tables:
         rows = self.rows["sys_journal_field"].values()
         return [row for row in rows if row["element_id"] == sys_id and row["element"] == element][::-1]
 
-    def label(self, field: str, value: str) -> str:
-        choices = self.categories if field == "category" else schema.CHOICES.get(field, {})
+    def label(self, field: str, value: str, table: str = "") -> str:
+        usual = schema.CHOICES.get(f"{table}.{field}", schema.CHOICES.get(field, {}))
+        choices = self.categories if field == "category" else usual
         return choices.get(value, value)
 
     def _log(self, kind: str, record: Record, actor: str, origin: str, **detail: Any) -> None:
@@ -167,9 +180,14 @@ class Tables:
         self.ledger.add(vendor="servicenow", kind=kind, target=record["sys_id"], actor=actor, origin=origin, **named)
 
 
+def membership(user: str, group: str) -> Record:
+    """A row of `sys_user_grmember` by user name and group name."""
+    return {"user": schema.stable_id("sys_user", user), "group": schema.stable_id("sys_user_group", group)}
+
+
 def _writable(table: str, body: dict[str, Any]) -> Record:
     """Known fields as strings; `sys_*`, the number and the computed priority cannot be set by a client."""
-    fixed = {"number", "priority"} if table == "incident" else set()
+    fixed = {"number", "priority"} if table in schema.NUMBERS else set()
     known = [name for name in schema.TABLES[table] if not name.startswith("sys_") and name not in fixed]
     return {name: _text(body[name]) for name in known if name in body}
 
@@ -184,10 +202,11 @@ def _priority(record: Record) -> str:
     return schema.PRIORITY.get((record["impact"], record["urgency"]), "5")
 
 
-def _derived(record: Record, values: Record) -> dict[str, list[str]]:
+def _derived(table: str, record: Record, values: Record) -> dict[str, list[str]]:
     """What business rules of the base system set beside the fields that were sent."""
     after = record | values
-    derived = {"priority": _priority(after), "active": str(after["state"] not in ("7", "8")).lower()}
-    if record["assignment_group"] and after["assignment_group"] != record["assignment_group"]:
+    derived = {"priority": _priority(after), "active": str(after["state"] not in schema.ENDED[table]).lower()}
+    reassigned = record["assignment_group"] and after["assignment_group"] != record["assignment_group"]
+    if reassigned and "reassignment_count" in record:
         derived["reassignment_count"] = str(int(record["reassignment_count"] or "0") + 1)
     return {name: [record[name], value] for name, value in derived.items() if record[name] != value}

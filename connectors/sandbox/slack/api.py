@@ -10,7 +10,9 @@ from typing import Any
 from connectors.sandbox import accounts
 from connectors.sandbox.ledger import Ledger
 from connectors.sandbox.slack import blocks as block_kit
+from connectors.sandbox.slack.errors import SlackError, Throttled
 from connectors.sandbox.slack.store import Message, Workspace
+from connectors.sandbox.slack.usergroups import UserGroups
 from connectors.sandbox.wire import BadBodyError, Request, Response, reply
 
 Fields = dict[str, Any]
@@ -18,18 +20,11 @@ RESPONSE_URL_USES = 5
 STRUCTURED = ("blocks", "metadata", "view", "attachments")
 
 
-class SlackError(Exception):
-    """The `error` code of an answer with `ok: false`."""
-
-
-class Throttled(Exception):
-    """The channel's bucket is empty."""
-
-
 class WebApi:
     def __init__(self, workspace: Workspace, ledger: Ledger) -> None:
         self.workspace = workspace
         self.ledger = ledger
+        self.usergroups = UserGroups(workspace, ledger)
         self.methods: dict[str, Callable[[Fields], dict[str, Any]]] = {
             "auth.test": self._auth_test,
             "chat.postMessage": self._post,
@@ -42,6 +37,9 @@ class WebApi:
             "users.lookupByEmail": self._lookup,
             "conversations.history": self._history,
             "conversations.info": self._conversation,
+            "usergroups.list": self.usergroups.listed,
+            "usergroups.users.list": self.usergroups.users,
+            "usergroups.users.update": self.usergroups.update,
         }
 
     def serve(self, request: Request, method: str) -> Response:

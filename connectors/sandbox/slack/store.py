@@ -46,10 +46,12 @@ class Workspace:
     views: dict[str, dict[str, Any]] = field(default_factory=dict)
     opened: dict[str, str] = field(default_factory=dict)
     ephemerals: list[dict[str, Any]] = field(default_factory=list)
+    usergroups: dict[str, dict[str, Any]] = field(default_factory=dict)
     _counter: int = 0
 
     def __post_init__(self) -> None:
         self.channels = {channel: {} for channel in accounts.SLACK_CHANNELS}
+        self.usergroups = {key: _usergroup(key, int(self.clock.now())) for key in accounts.SLACK_USERGROUPS}
 
     def channel_id(self, name: str) -> str | None:
         """By id or by `#name`."""
@@ -83,3 +85,13 @@ class Workspace:
                 if wanted and channel in ("", key):
                     return key, message
         return None
+
+
+def _usergroup(key: str, now: int) -> dict[str, Any]:
+    """A user group as `usergroups.list` shows it (docs.slack.dev, "usergroup object")."""
+    name, handle, users = accounts.SLACK_USERGROUPS[key]
+    about = {"id": key, "team_id": accounts.SLACK_TEAM, "name": name, "handle": handle, "description": ""}
+    dates = {"date_create": now, "date_update": now, "date_delete": 0}
+    people = {"created_by": "U0ALICE", "updated_by": "U0ALICE", "users": list(users), "user_count": len(users)}
+    flags = {"is_usergroup": True, "is_external": False, "auto_type": None, "deleted_by": None}
+    return about | dates | people | flags | {"prefs": {"channels": [], "groups": []}}

@@ -15,7 +15,8 @@ from connectors.manifests.document import builtin_documents, latest_of, parse
 from connectors.manifests.store import ManifestStore
 from connectors.types import Kind, WriteVerbs
 
-BUILTIN = {document["name"]: document for document in builtin_documents()}
+BUILTIN = {manifest.name: manifest.document for manifest in latest_of(map(parse, builtin_documents())).values()}
+FIRST = {document["name"]: document for document in builtin_documents() if document["version"] == "1.0.0"}
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +34,12 @@ def store(pristine: Path, tmp_path: Path) -> ManifestStore:
 def test_every_driver_has_a_manifest_with_exactly_its_tools() -> None:
     offered = {name: set(parse(document).actions) for name, document in BUILTIN.items()}
     assert offered == {name: set(driver.verbs) for name, driver in registry.DRIVERS.items()}
+
+
+def test_an_older_version_stays_and_means_what_it_meant(store: ManifestStore) -> None:
+    for name, first in FIRST.items():
+        old, new = store.load(name, "1.0.0", digest=parse(first).digest), parse(BUILTIN[name])
+        assert {tool: new.actions[tool] for tool in old.actions} == dict(old.actions)
 
 
 def test_every_write_has_write_verbs_and_nothing_else_has() -> None:

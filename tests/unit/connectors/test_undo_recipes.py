@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 
 from connectors.servicenow.incident import READ_FIELDS
-from connectors.servicenow.restore import RestoreIncident
-from connectors.servicenow.update import UpdateIncident
+from connectors.servicenow.restore import RestoreRecord
+from connectors.servicenow.update import UpdateRecord
 from connectors.slack.messages import PostMessage, UpdateMessage
 from connectors.types import Observation
 
 SYS_ID, GROUP = "9d385017c611228701d22104cc95c371", "287ebd7da9fe198100f92cc8d1d2154e"
-UPDATE, RESTORE = UpdateIncident(), RestoreIncident()
+UPDATE, RESTORE = UpdateRecord(), RestoreRecord()
 ARGS = {
     "sys_id": SYS_ID,
     "fields": {"category": "network", "impact": "2", "urgency": "2", "assignment_group": GROUP},
