@@ -3,14 +3,14 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-LOCKS := $(wildcard requirements/*.txt)
+LOCKS := $(filter-out requirements/bench.txt,$(wildcard requirements/*.txt))
 export PYTHONUNBUFFERED = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check bench lock clean browser
+.PHONY: help setup demo up test check bench bench-engine lock clean browser
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.installed static/dist/app.js ## everything the project needs, from the registries, by hash
 
@@ -53,9 +53,19 @@ check: setup ## style, types, import contracts, migrations, deployment checks
 bench: setup ## ratios, measured in one run
 	@$(BIN)/python -m tests.bench
 
+bench-engine: setup build/bench-venv/.installed ## the engine beside its peers; writes build/bench-engine.json
+	@$(BIN)/python -m tests.bench.engine $(if $(QUICK),--quick)
+
+build/bench-venv/.installed: requirements/bench.txt | $(VENV)/.installed
+	@$(BIN)/python -m venv build/bench-venv
+	@$(BIN)/uv pip install -q --python build/bench-venv/bin/python --require-hashes -r requirements/bench.txt \
+	  || build/bench-venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	@touch $@
+
 lock: ## re-lock the dependencies after editing pyproject.toml
 	@$(BIN)/uv pip compile -q pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o requirements/dev.txt
 	@$(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o requirements/runtime.txt
+	@$(BIN)/uv pip compile -q requirements/bench.in --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o requirements/bench.txt
 
 clean: ## stop what runs, remove what was made (also the data folder)
 	@test -x $(BIN)/python && $(BIN)/python manage.py database down 2>/dev/null || true

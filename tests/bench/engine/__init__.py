@@ -1,0 +1,1 @@
+"""`make bench-engine`: the engine beside its peers, on one PostgreSQL, in one run."""
