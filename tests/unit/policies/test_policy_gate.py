@@ -91,13 +91,18 @@ def test_a_pack_stays_in_its_own_package(author: EvaluatorProcess) -> None:
         assert [finding.code for finding in found] == ["wrong_package"], package
 
 
-@pytest.mark.parametrize("name", [*packs.PLATFORM, "triage"])
+@pytest.mark.parametrize("name", [*packs.PLATFORM, "triage", "access_review"])
 def test_our_own_rego_uses_nothing_that_is_forbidden(author: EvaluatorProcess, name: str) -> None:
     assert gate.inspect_platform(name, tree(author, packs.rego(name))) == []
 
 
 def test_the_triage_pack_passes_with_its_tests() -> None:
     authoring.check({"triage": packs.triage(channels=["C0TEAM0001"])}, confined_only=False)
+
+
+def test_the_access_review_pack_passes_its_own_tests() -> None:
+    pack = packs.access_review(privileged_groups=["0" * 32], usergroups=["S0TEAM0001"])
+    authoring.check({"access_review": pack}, confined_only=False)
 
 
 GRANT = 'grants contains {"rule": "r"} if input.resource.tool == "a.b"\n'
