@@ -57,3 +57,19 @@ class RunNotFound(NotFound):
 
 class StepNotUnknown(Conflict):
     code, title = "step_not_unknown", "The outcome of this step is not open"
+
+
+class InputsInvalid(Invalid):
+    code, title = "inputs_invalid", "The trigger is not what the workflow takes"
+
+
+class BadItems(Invalid):
+    code, title = "bad_items", "The items of a loop are not a list"
+
+
+class TooManyItems(Invalid):
+    code, title = "too_many_items", "A loop has more items than it may have"
+
+
+class BadTime(Invalid):
+    code, title = "bad_time", "A timer waits for something that is not a time"

@@ -27,6 +27,8 @@ class RunStarted:
     tools: dict[str, str]
     models: dict[str, str]
     redrive_of: UUID | None
+    parent_run_id: UUID | None = None
+    parent_step: str | None = None
 
 
 @event("run.step_settled")
@@ -42,6 +44,31 @@ class StepSettled:
     effect: int | None = None
     code: str | None = None
     label: str | None = None
+    sub_run_id: UUID | None = None
+
+
+@event("run.sub_run_started")
+@dataclass(frozen=True)
+class SubRunStarted:
+    step: str
+    sub_run_id: UUID
+    workflow: str
+    version: str
+
+
+@event("run.recalled")
+@dataclass(frozen=True)
+class RunRecalled:
+    """The parent does not need this run any longer: what it did is taken back."""
+
+    parent_run_id: UUID | None
+
+
+@event("run.loop_begun")
+@dataclass(frozen=True)
+class LoopBegun:
+    step: str
+    items: int
 
 
 @event("run.turned_back")

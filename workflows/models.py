@@ -224,7 +224,10 @@ class Step(Moving):
             models.UniqueConstraint(fields=["run", "effect"], name="step_effect_once_per_run"),
             _within_tenant("step"),
         ]
-        indexes = [models.Index(fields=["tenant", "request_id"], name="step_of_request")]
+        indexes = [
+            models.Index(fields=["tenant", "request_id"], name="step_of_request"),
+            models.Index(fields=["child_run_id"], condition=Q(waits_for=WaitReason.SUB_RUN), name="step_of_sub_run"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.key} {self.state}"

@@ -6,7 +6,7 @@ from enum import Enum
 from types import MappingProxyType
 
 from connectors.calls import CallState
-from workflows.types import StepState, WaitReason
+from workflows.types import CLOSED_RUN_STATES, OPEN_RUN_STATES, RunState, StepState, WaitReason
 
 
 class Due(Enum):
@@ -86,3 +86,31 @@ def landing_of(state: CallState, step: StepState) -> Landing:
     if step is StepState.UNKNOWN and landing.state is StepState.WAITING:
         return replace(landing, state=StepState.RETRYING)
     return landing
+
+
+_TURNED_OUT_BADLY = frozenset({RunState.FAILED, RunState.REJECTED, RunState.CANCELLED, RunState.ROLLED_BACK})
+
+SUB_RUN_FORWARD: Mapping[RunState, Landing] = MappingProxyType(
+    {
+        **dict.fromkeys(OPEN_RUN_STATES, Landing(StepState.WAITING, WaitReason.SUB_RUN)),
+        **dict.fromkeys(_TURNED_OUT_BADLY, Landing(StepState.FAILED)),
+        RunState.SUCCEEDED: Landing(StepState.SUCCEEDED),
+        RunState.ABANDONED: Landing(StepState.CONFLICT, code="sub_run_abandoned"),
+    }
+)
+
+SUB_RUN_BACK: Mapping[RunState, Landing] = MappingProxyType(
+    {
+        **dict.fromkeys(OPEN_RUN_STATES, Landing(StepState.COMPENSATING, WaitReason.SUB_RUN)),
+        **dict.fromkeys(CLOSED_RUN_STATES, Landing(StepState.CONFLICT, code="sub_run_not_undone")),
+        RunState.ROLLED_BACK: Landing(StepState.COMPENSATED),
+        RunState.ABANDONED: Landing(StepState.CONFLICT, code="sub_run_abandoned"),
+    }
+)
+
+
+def landing_of_sub_run(state: RunState, step: StepState, *, is_done: bool) -> Landing:
+    """Where a step lands whose sub-run is in this state now. `is_done`: it waits for its parent's end only."""
+    if step is StepState.COMPENSATING:
+        return SUB_RUN_BACK[state]
+    return SUB_RUN_FORWARD[RunState.SUCCEEDED if is_done else state]

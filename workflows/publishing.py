@@ -15,7 +15,7 @@ from tenants.permissions import Perm, require
 from workflows.definition.lint import Catalogue
 from workflows.definition.loading import load
 from workflows.definition.model import MODEL_TOOL, Definition
-from workflows.errors import VersionNotNewer, VersionTaken
+from workflows.errors import VersionNotNewer, VersionTaken, WorkflowUnknown
 from workflows.events import VersionPublished
 from workflows.models import Workflow, WorkflowVersion
 
@@ -65,6 +65,15 @@ def newest(workspace_id: UUID, name: str) -> WorkflowVersion | None:
     """The version that new runs use; None when nothing is published under the name."""
     versions = WorkflowVersion.objects.filter(workflow__workspace_id=workspace_id, workflow__name=name)
     return max(versions, key=lambda row: order_of(row.version), default=None)
+
+
+def published(workspace_id: UUID, name: str, version: str) -> WorkflowVersion:
+    """One version of a workflow; raises WorkflowUnknown."""
+    rows = WorkflowVersion.objects.filter(workflow__workspace_id=workspace_id, workflow__name=name)
+    row = rows.filter(version=version).first()
+    if row is None:
+        raise WorkflowUnknown(f"{name} {version} is not published in this workspace")
+    return row
 
 
 def order_of(version: str) -> tuple[int, ...]:

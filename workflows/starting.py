@@ -1,13 +1,12 @@
 """Starting runs: by a person, a service or a verified webhook, once per key and one at a time per ticket."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from connectors.ports import Delivery
-from connectors.types import Kind
 from controlplane.lib import clock, ids
 from controlplane.lib.canonical import Json, canonical, sha256_hex
 from controlplane.lib.errors import LostRace
@@ -19,9 +18,10 @@ from tenants.actors import Actor
 from tenants.models import Environment
 from workflows import pinning, wakeups
 from workflows.definition.expressions import ExpressionError, Names, fill
-from workflows.definition.model import Definition, build
+from workflows.definition.model import Definition, OnFailure, StepSpec, build
 from workflows.errors import NotATicket, StartKeyReused, WorkflowUnknown
 from workflows.events import RunStarted
+from workflows.inputs import check_inputs
 from workflows.models import Run, Step, Workflow, WorkflowVersion
 from workflows.publishing import newest
 from workflows.types import OPEN_RUN_STATES
@@ -31,9 +31,19 @@ log = get_logger(__name__)
 _EVENT = Names(frozenset(), frozenset({"event"}))
 
 
+@dataclass(frozen=True, slots=True)
+class Parent:
+    run: Run
+    step: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What is to be started. `key`: the same key again is the same run. `trigger`: JSON without floats."""
+    """What is to be started. `key`: the same key again is the same run. `trigger`: JSON without floats.
+
+    `version`: that one, else the newest. `priority`: lower goes first, else as the definition says. `parent`: the
+    run and step that it is a sub-run of. `kept`: steps of an earlier run that are not done again.
+    """
 
     workflow: str
     environment_id: UUID
@@ -42,24 +52,29 @@ class Order:
     key: str
     received_at: datetime
     redrive_of: UUID | None = None
+    version: WorkflowVersion | None = None
+    priority: int | None = None
+    parent: Parent | None = None
+    kept: Mapping[str, Step] = field(default_factory=dict)
 
 
 def begin(order: Order) -> Run:
     """The run of an order, in the caller's open transaction: made, or found by its key or its open ticket.
 
-    Raises WorkflowUnknown, StartKeyReused, NotATicket, and what pinning refuses.
+    Raises WorkflowUnknown, InputsInvalid, StartKeyReused, NotATicket, and what pinning refuses.
     """
     environment = Environment.objects.get(pk=order.environment_id)
-    version = newest(environment.workspace_id, order.workflow)
+    version = order.version or newest(environment.workspace_id, order.workflow)
     if version is None:
         raise WorkflowUnknown(f"no version of {order.workflow} is published in this workspace")
     definition = build(version.document)
+    check_inputs(definition, order.trigger)
     draft = _draft(order, environment, version, definition)
     Run.objects.bulk_create([draft], ignore_conflicts=True)
     run = _existing(draft)
     if run.pk != draft.pk:
         return run
-    Step.objects.bulk_create(_steps(run, definition))
+    Step.objects.bulk_create(_steps(run, definition, order.kept))
     record(_started(run, order, environment, version), actor=order.starter, **_belongs(run))
     wakeups.wake(run.pk)
     return run
@@ -107,9 +122,7 @@ def _draft(order: Order, environment: Environment, version: WorkflowVersion, def
         workflow_name=definition.name,
         workflow_version=definition.version,
         start_key=_start_key(order.key),
-        ticket_key=ticket_key(definition, order.trigger),
-        ticket_id=_text(order.trigger, "sys_id"),
-        ticket_number=_text(order.trigger, "number"),
+        **_ticket(order, definition),
         trigger_digest=payloads.put_json(order.trigger),
         redrive_of=order.redrive_of,
         starter_kind=starter.kind,
@@ -117,10 +130,35 @@ def _draft(order: Order, environment: Environment, version: WorkflowVersion, def
         starter_label=starter.label,
         starter_method=starter.method,
         on_behalf_of=starter.on_behalf_of,
-        pins=pinning.pins(definition),
+        pins=pinning.pins(definition, environment.workspace_id),
+        priority=definition.priority if order.priority is None else order.priority,
+        concurrency_key=definition.name if definition.max_running else "",
+        max_running=definition.max_running,
+        deadline_at=_deadline(order, definition, now),
+        parent_run_id=order.parent.run.pk if order.parent else None,
+        parent_step=order.parent.step if order.parent else "",
         received_at=order.received_at,
         wake_at=now,
     )
+
+
+def _ticket(order: Order, definition: Definition) -> dict[str, str]:
+    """What the run is about. A sub-run is about its parent's ticket, and does not hold it a second time."""
+    if order.parent is not None:
+        above = order.parent.run
+        return {"ticket_key": "", "ticket_id": above.ticket_id, "ticket_number": above.ticket_number}
+    return {
+        "ticket_key": ticket_key(definition, order.trigger),
+        "ticket_id": _text(order.trigger, "sys_id"),
+        "ticket_number": _text(order.trigger, "number"),
+    }
+
+
+def _deadline(order: Order, definition: Definition, now: datetime) -> datetime | None:
+    """A sub-run has no more time than its parent."""
+    own = None if definition.deadline_s is None else now + timedelta(seconds=definition.deadline_s)
+    above = order.parent.run.deadline_at if order.parent is not None else None
+    return min((time for time in (own, above) if time is not None), default=None)
 
 
 def _start_key(key: str) -> str:
@@ -169,18 +207,26 @@ def _same_order(known: Run, draft: Run) -> Run:
     return known
 
 
-def _steps(run: Run, definition: Definition) -> list[Step]:
-    return [
-        Step(
-            run=run,
-            key=step.id,
-            position=position,
-            tool=step.tool,
-            writes=run.pins["steps"][step.id]["kind"] == Kind.WRITE,
-            needs=sorted(step.needs),
-        )
-        for position, step in enumerate(definition.steps)
-    ]
+def _steps(run: Run, definition: Definition, kept: Mapping[str, Step]) -> list[Step]:
+    return [_step(run, spec, position, kept.get(spec.id)) for position, spec in enumerate(definition.steps)]
+
+
+def _step(run: Run, spec: StepSpec, position: int, kept: Step | None) -> Step:
+    writes = run.pins["steps"].get(spec.id, {}).get("writes", False)
+    step = Step(
+        run=run,
+        key=spec.id,
+        position=position,
+        kind=spec.kind,
+        tool=spec.tool,
+        writes=writes and spec.foreach is None,
+        needs=sorted(spec.needs),
+        parallel=spec.foreach.parallel if spec.foreach else None,
+        continues=spec.on_failure is OnFailure.CONTINUE and not writes,
+    )
+    if kept is not None:
+        step.state, step.output_digest, step.finished_at = kept.state, kept.output_digest, kept.finished_at
+    return step
 
 
 def _belongs(run: Run) -> dict[str, UUID]:
@@ -197,7 +243,13 @@ def _started(run: Run, order: Order, environment: Environment, version: Workflow
         environment=environment.slug,
         trigger=Committed(canonical(trigger)),
         ticket=run.ticket_number or run.ticket_id or None,
-        tools={pin["tool"]: f"{pin['version']} {pin['manifest_digest']}" for pin in run.pins["steps"].values()},
+        tools={tool: f"{pin['version']} {pin['manifest_digest']}" for tool, pin in _tools(run)},
         models=run.pins["models"],
         redrive_of=run.redrive_of,
+        parent_run_id=run.parent_run_id,
+        parent_step=run.parent_step or None,
     )
+
+
+def _tools(run: Run) -> Iterator[tuple[str, dict[str, str]]]:
+    return ((pin["tool"], pin) for pin in run.pins["steps"].values() if "tool" in pin)

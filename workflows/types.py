@@ -52,6 +52,21 @@ class WaitReason(StrEnum):
     ITEMS = "items"
 
 
+class Stop(StrEnum):
+    """Why a run must not go on: said by a person, a halt, the parent that does not need it any longer, or itself
+    when its outputs cannot be told.
+    """
+
+    CANCELLED = "cancelled"
+    HALTED = "halted"
+    RECALLED = "recalled"
+    BAD_OUTPUTS = "bad_outputs"
+
+
+CALLED_OFF = frozenset({Stop.CANCELLED, Stop.HALTED, Stop.RECALLED})
+"""Stops that somebody wanted: without an effect the run is CANCELLED, not FAILED."""
+
+
 class DeadLetterState(StrEnum):
     OPEN = "OPEN"
     REDRIVEN = "REDRIVEN"
@@ -86,12 +101,15 @@ _AFTER_A_CALL = frozenset(
     }
 )
 
+# READY goes straight on where nothing is called: a computation is done, a timer, a loop or a sub-run waits.
+# WAITING ends in CONFLICT only for a sub-run whose effects a person left as they are.
 STEP_MOVES: Mapping[StepState, frozenset[StepState]] = MappingProxyType(
     {
         StepState.PENDING: frozenset({StepState.READY}),
-        StepState.READY: frozenset({StepState.RUNNING, StepState.SKIPPED, StepState.FAILED}),
+        StepState.READY: frozenset({StepState.RUNNING, StepState.SKIPPED, StepState.FAILED})
+        | {StepState.SUCCEEDED, StepState.WAITING},
         StepState.RUNNING: _AFTER_A_CALL,
-        StepState.WAITING: _AFTER_A_CALL,
+        StepState.WAITING: _AFTER_A_CALL | {StepState.CONFLICT},
         StepState.RETRYING: _AFTER_A_CALL,
         StepState.UNKNOWN: frozenset({StepState.SUCCEEDED, StepState.RETRYING, StepState.FAILED}),
         StepState.SUCCEEDED: frozenset({StepState.COMPENSATING}),

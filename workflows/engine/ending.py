@@ -5,6 +5,7 @@ from collections import Counter
 from metering.services import run_cost
 from tenants import scope
 from tenants.models import Tenant
+from workflows.engine import sub_runs
 from workflows.engine.work import Work
 from workflows.events import RunClosedEvent, RunNeedsAttention, RunTurnedBack
 from workflows.locks import move_run
@@ -32,6 +33,7 @@ def close(work: Work, state: RunState, code: str, *, detail: str = "") -> None:
     words = (detail or _why(work, code or run.code) or run.detail)[:500]
     move_run(run, state, **_FREE, **reason, detail=words, closed_at=work.now)
     work.record(_totals(work))
+    sub_runs.tell_others(run)
     if not Tenant.objects.get(pk=scope.current()).keep_content:
         work.forgets = True
 

@@ -6,7 +6,6 @@ from uuid import UUID
 
 from django.db import transaction
 
-from connectors.calls import CallStatus
 from controlplane.lib import clock
 from controlplane.lib.errors import LostRace
 from controlplane.lib.logs import bind, get_logger
@@ -16,8 +15,9 @@ from workflows.engine import letters
 from workflows.engine.admission import Decide, admitted
 from workflows.engine.door import Gateway
 from workflows.engine.flushing import flush
-from workflows.engine.outward import Outward, Refusal, make
-from workflows.engine.performing import Next, perform
+from workflows.engine.outward import Answer, Outward, make
+from workflows.engine.performing import perform
+from workflows.engine.result import Next
 from workflows.engine.settling import settle
 from workflows.engine.work import Work
 from workflows.locks import Lease
@@ -73,7 +73,7 @@ class Engine:
 
 
 @transaction.atomic(durable=True)
-def _look(lease: Lease, made: Outward, answer: CallStatus | Refusal, *, hand_over: bool) -> Outward | None:
+def _look(lease: Lease, made: Outward, answer: Answer, *, hand_over: bool) -> Outward | None:
     """Write down what the last call did and decide what comes next, in one transaction; None: stop here.
 
     The next call is made after this commits: a crash in between repeats the call, and the gateway knows it by

@@ -4,13 +4,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
+from typing import TypeAlias
 from uuid import UUID
 
 from connectors.calls import CallSpec, CallState, CallStatus, Lane
 from controlplane.lib.errors import DomainError
 from tenants.actors import Actor
+from workflows.engine import sub_runs
 from workflows.engine.arguments import arguments
 from workflows.engine.door import Gateway
+from workflows.engine.sub_runs import SubRunStatus
 from workflows.engine.work import Work
 from workflows.models import Step
 
@@ -23,11 +26,13 @@ class Verb(Enum):
     ADVANCE = "advance"
     PROBE = "probe"
     COMPENSATE = "compensate"
+    RECALL = "recall"
 
 
 @dataclass(frozen=True, slots=True)
 class Outward:
-    """A call to make for a step. `starter` proposes it, `engine` carries it out."""
+    """A call to make for a step. `starter` proposes it, `engine` carries it out. `call_id` of a recall is the
+    sub-run's."""
 
     verb: Verb
     step: str
@@ -46,6 +51,9 @@ class Refusal:
     passing: bool
 
 
+Answer: TypeAlias = CallStatus | SubRunStatus | Refusal
+
+
 def outward(work: Work, step: Step, verb: Verb) -> Outward:
     """The call for a step; one that is not written down yet is written down first."""
     call_id = step.call_id
@@ -57,7 +65,12 @@ def outward(work: Work, step: Step, verb: Verb) -> Outward:
     return Outward(verb, step.key, work.engine, work.starter, spec, call_id)
 
 
-def make(call: Outward, gateway: Gateway) -> CallStatus | Refusal:
+def recalling(work: Work, step: Step) -> Outward:
+    """Asking the step's sub-run to turn back: a transaction of its own, so that nobody locks two runs."""
+    return Outward(Verb.RECALL, step.key, work.engine, work.starter, call_id=step.child_run_id)
+
+
+def make(call: Outward, gateway: Gateway) -> Answer:
     """Make the call and say where it stands. What the gateway refuses is an answer, not an accident."""
     try:
         return _VERBS[call.verb](call, gateway)
@@ -68,7 +81,7 @@ def make(call: Outward, gateway: Gateway) -> CallStatus | Refusal:
 
 def _spec(work: Work, step: Step) -> CallSpec:
     run = work.run
-    pin = run.pins["steps"][step.key]
+    pin = run.pins["steps"][step.parent_key or step.key]
     return CallSpec(
         run_id=run.pk,
         step_id=step.key,
@@ -107,12 +120,13 @@ def _id(call: Outward) -> UUID:
     return call.call_id
 
 
-_VERBS: Mapping[Verb, Callable[[Outward, Gateway], CallStatus]] = MappingProxyType(
+_VERBS: Mapping[Verb, Callable[[Outward, Gateway], CallStatus | SubRunStatus]] = MappingProxyType(
     {
         Verb.PROPOSE: _propose,
         Verb.START: _start,
         Verb.ADVANCE: lambda call, gateway: gateway.advance(call_id=_id(call), actor=call.engine),
         Verb.PROBE: lambda call, gateway: gateway.probe(call_id=_id(call), actor=call.engine),
         Verb.COMPENSATE: lambda call, gateway: gateway.compensate(call_id=_id(call), actor=call.engine),
+        Verb.RECALL: lambda call, _: sub_runs.recall(run_id=_id(call), actor=call.engine),
     }
 )

@@ -1,16 +1,17 @@
 """The moves of `plan`, performed on rows. Each answers with what comes next: look again, make a call, or stop."""
 
 from collections.abc import Callable, Mapping
-from enum import Enum
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any
+
+from django.db import transaction
 
 from approvals import services as approvals
-from connectors.calls import CallState
 from controlplane.lib.errors import DomainError
-from workflows.engine import ending
-from workflows.engine.arguments import wanted
-from workflows.engine.outward import Outward, Verb, outward
+from workflows.engine import ending, kinds, loops, sub_runs
+from workflows.engine.arguments import outputs, wanted
+from workflows.engine.outward import recalling
+from workflows.engine.result import Next, Result
 from workflows.engine.settling import give_up
 from workflows.engine.work import Work
 from workflows.events import StepSettled
@@ -22,25 +23,17 @@ from workflows.plan import (
     Close,
     Continue,
     Drop,
+    Gather,
     Move,
     Park,
     Probe,
     Ready,
+    Recall,
     Start,
     TurnBack,
     Undo,
 )
-from workflows.types import RunState, StepState, WaitReason
-
-
-class Next(Enum):
-    """`AGAIN`: plan once more in the same transaction. `STOP`: the run is parked, closed or a person's."""
-
-    AGAIN = "again"
-    STOP = "stop"
-
-
-Result: TypeAlias = Outward | Next
+from workflows.types import RunState, StepState, Stop, WaitReason
 
 
 def perform(work: Work, move: Move) -> Result:
@@ -66,44 +59,45 @@ def _ready(work: Work, move: Ready) -> Result:
 def _start(work: Work, move: Start) -> Result:
     """Condition and arguments are evaluated once; what goes wrong there goes wrong for good."""
     step = work.steps[move.step]
+    return _tried(work, step, kinds.start) if _wanted(work, step) else Next.AGAIN
+
+
+def _wanted(work: Work, step: Step) -> bool:
     try:
-        if not wanted(work, step):
-            return _skip(work, step)
-        call = outward(work, step, Verb.START)
+        if wanted(work, step):
+            return True
     except DomainError as error:
         give_up(work, step, code=error.code, detail=error.detail)
-        return Next.AGAIN
-    move_step(step, StepState.RUNNING, started_at=work.now, attempts=1)
-    return call
-
-
-def _skip(work: Work, step: Step) -> Result:
+        return False
     move_step(step, StepState.SKIPPED, finished_at=work.now)
-    work.record(StepSettled(step.key, step.tool, step.state, 0))
-    return Next.AGAIN
+    work.record(StepSettled(step.key, step.tool or step.kind, step.state, 0))
+    return False
 
 
 def _continue(work: Work, move: Continue) -> Result:
-    step = work.steps[move.step]
-    if step.state == StepState.RETRYING:
-        _count(step)
-    return _asked(work, step, Verb.ADVANCE)
+    return _tried(work, work.steps[move.step], kinds.carry_on)
+
+
+def _gather(work: Work, move: Gather) -> Result:
+    return _tried(work, work.steps[move.step], loops.gather)
 
 
 def _probe(work: Work, move: Probe) -> Result:
-    return _asked(work, work.steps[move.step], Verb.PROBE)
+    return _tried(work, work.steps[move.step], kinds.ask)
 
 
-def _asked(work: Work, step: Step, verb: Verb) -> Result:
+def _recall(work: Work, move: Recall) -> Result:
+    return recalling(work, work.steps[move.step])
+
+
+def _tried(work: Work, step: Step, verb: Callable[[Work, Step], Result]) -> Result:
+    """What is refused fails the step; the rest of the transaction stands."""
     try:
-        return outward(work, step, verb)
+        with transaction.atomic():
+            return verb(work, step)
     except DomainError as error:
         give_up(work, step, code=error.code, detail=error.detail)
         return Next.AGAIN
-
-
-def _count(step: Step) -> None:
-    change(step, attempts=step.attempts + 1)
 
 
 def _drop(work: Work, move: Drop) -> Result:
@@ -121,13 +115,7 @@ def _turn_back(work: Work, move: TurnBack) -> Result:
 
 
 def _undo(work: Work, move: Undo) -> Result:
-    step = work.steps[move.step]
-    if step.state == StepState.SUCCEEDED:
-        fresh: dict[str, Any] = {"attempts": 1, "due_at": work.now, "started_at": work.now, "call_state": ""}
-        move_step(step, StepState.COMPENSATING, request_id=None, **fresh)
-    elif step.call_state == CallState.FAILED_TRANSIENT:
-        _count(step)
-    return outward(work, step, Verb.COMPENSATE)
+    return kinds.undo(work, work.steps[move.step])
 
 
 def _attention(work: Work, move: Attention) -> Result:
@@ -136,8 +124,22 @@ def _attention(work: Work, move: Attention) -> Result:
 
 
 def _close(work: Work, move: Close) -> Result:
+    if move.state is RunState.SUCCEEDED and not _told_outputs(work):
+        return Next.AGAIN
     ending.close(work, move.state, move.code)
     return Next.STOP
+
+
+def _told_outputs(work: Work) -> bool:
+    """Keep what the run hands back. A run whose outputs cannot be told has not succeeded: it turns back."""
+    if work.run.output_digest or not work.definition.outputs:
+        return True
+    try:
+        change(work.run, output_digest=work.keep(outputs(work)))
+    except DomainError as error:
+        change(work.run, stop=Stop.BAD_OUTPUTS, detail=error.detail[:500])
+        return False
+    return True
 
 
 def _park(work: Work, move: Park) -> Result:
@@ -146,11 +148,15 @@ def _park(work: Work, move: Park) -> Result:
     if run.nudged:
         work.again()
         return Next.AGAIN
+    if move.reason is WaitReason.PARENT and not _told_outputs(work):
+        return Next.AGAIN
+    if run.state == RunState.QUEUED:
+        _running(run, work)
+    if move.reason is WaitReason.PARENT and run.waits_for != WaitReason.PARENT:
+        sub_runs.tell_others(run)
     state = run.state if run.state == RunState.COMPENSATING else RunState.WAITING
     since = {"waiting_since": work.now} if move.reason is WaitReason.APPROVAL and not run.waiting_since else {}
     free: dict[str, Any] = {"lease_until": None, "wake_at": move.until, "crashes": 0}
-    if run.state == RunState.QUEUED:
-        _running(run, work)
     move_run(run, RunState(state), waits_for=move.reason, **free, **since)
     return Next.STOP
 
@@ -160,7 +166,9 @@ _PERFORM: Mapping[type, Callable[[Work, Any], Result]] = MappingProxyType(
         Ready: _ready,
         Start: _start,
         Continue: _continue,
+        Gather: _gather,
         Probe: _probe,
+        Recall: _recall,
         Drop: _drop,
         TurnBack: _turn_back,
         Undo: _undo,

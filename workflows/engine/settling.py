@@ -5,34 +5,39 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from connectors.calls import CallStatus
-from workflows.backoff import next_try
+from workflows.backoff import USUAL, next_try
 from workflows.engine import letters
-from workflows.engine.outward import Refusal
+from workflows.engine.outward import Answer, Refusal
+from workflows.engine.picture import RECALLED
+from workflows.engine.sub_runs import SubRunStatus
 from workflows.engine.work import Work
 from workflows.events import StepSettled
 from workflows.locks import change, move_step
 from workflows.models import Step
-from workflows.outcomes import EXHAUSTED, Due, Landing, landing_of
+from workflows.outcomes import EXHAUSTED, Due, Landing, landing_of, landing_of_sub_run
 from workflows.types import StepState, WaitReason
 
 SOON_S = 2.0
 UNDO_RETRIES = 8
 UNDO_TIMEOUT_S = 24 * 3600
 
+_LANDED = frozenset({StepState.SUCCEEDED, StepState.CONFLICT})
 _ENDS = frozenset({StepState.SUCCEEDED, StepState.FAILED, StepState.COMPENSATED, StepState.CONFLICT})
 
 
-def settle(work: Work, step: Step, answer: CallStatus | Refusal) -> None:
-    """Write down where a call stands, inside the open transaction that holds the run."""
+def settle(work: Work, step: Step, answer: Answer) -> None:
+    """Write down where a call or a sub-run stands, inside the open transaction that holds the run."""
     if isinstance(answer, Refusal):
         _refused(work, step, answer)
+    elif isinstance(answer, SubRunStatus):
+        land_sub_run(work, step, answer, recalled=True)
     else:
         _stands(work, step, answer)
 
 
 def give_up(work: Work, step: Step, *, code: str, detail: str = "") -> None:
     """The step failed for good without any effect of its own."""
-    _land(work, step, Landing(StepState.FAILED, code=code), detail=detail)
+    land(work, step, Landing(StepState.FAILED, code=code), detail=detail)
 
 
 def _refused(work: Work, step: Step, refusal: Refusal) -> None:
@@ -47,7 +52,7 @@ def _refused(work: Work, step: Step, refusal: Refusal) -> None:
         if back
         else Landing(StepState.FAILED, code=refusal.code)
     )
-    _land(work, step, landing, detail=f"{refusal.code}: {refusal.detail}")
+    land(work, step, landing, detail=f"{refusal.code}: {refusal.detail}")
 
 
 def _stands(work: Work, step: Step, status: CallStatus) -> None:
@@ -61,7 +66,7 @@ def _stands(work: Work, step: Step, status: CallStatus) -> None:
         changes["output_digest"] = work.keep(status.output or {})
     if landing.due is Due.ON_EVENT and due is not None:
         landing = Landing(landing.state, _timed(landing), code=landing.code)
-    _land(work, step, landing, detail=_words(status), due_at=due, call_code=status.code, **changes)
+    land(work, step, landing, detail=_words(status), due_at=due, call_code=status.code, **changes)
 
 
 def _timed(landing: Landing) -> WaitReason:
@@ -69,7 +74,23 @@ def _timed(landing: Landing) -> WaitReason:
     return WaitReason.TIMER if landing.waits_for is WaitReason.RECONCILE else landing.waits_for
 
 
-def _land(
+def land_sub_run(work: Work, step: Step, status: SubRunStatus, *, recalled: bool = False) -> None:
+    """Where a step lands whose sub-run stands like this. What the sub-run did is one effect of this run."""
+    landing = landing_of_sub_run(status.state, StepState(step.state), is_done=status.is_done)
+    changes: dict[str, Any] = {"call_state": RECALLED} if recalled else {}
+    if landing.state is StepState.SUCCEEDED:
+        changes["output_digest"] = status.output_digest
+    if landing.state in {StepState.SUCCEEDED, StepState.CONFLICT}:
+        change(step, writes=status.effects > 0)
+    if landing.state in {StepState.COMPENSATED, StepState.CONFLICT}:
+        changes["label"] = status.label
+    failed = landing.state in {StepState.FAILED, StepState.CONFLICT}
+    land(
+        work, step, landing, detail=status.detail if failed else "", call_code=status.code if failed else "", **changes
+    )
+
+
+def land(
     work: Work,
     step: Step,
     landing: Landing,
@@ -82,7 +103,7 @@ def _land(
     ends = landing.state in _ENDS
     if ends:
         changes["finished_at"] = work.now
-    if landing.state is StepState.SUCCEEDED and step.writes:
+    if landing.state in _LANDED and step.writes and step.effect is None:
         changes["effect"] = _next_effect(work)
     move_step(
         step,
@@ -128,6 +149,7 @@ def _after_back_off(work: Work, step: Step, status: CallStatus) -> datetime | No
     return next_try(
         attempt=step.attempts,
         max_retries=UNDO_RETRIES if back else spec.max_retries,
+        backoff=USUAL if back else spec.backoff,
         started_at=step.started_at or work.now,
         timeout_s=UNDO_TIMEOUT_S if back else spec.timeout_s,
         now=work.now,
@@ -143,11 +165,12 @@ def _words(status: CallStatus) -> str:
 def _settled(step: Step) -> StepSettled:
     return StepSettled(
         step=step.key,
-        tool=step.tool,
+        tool=step.tool or step.kind,
         state=step.state,
         attempts=step.attempts,
         call_id=step.undo_call_id or step.call_id,
         effect=step.effect,
         code=step.code or None,
         label=step.label or None,
+        sub_run_id=step.child_run_id,
     )

@@ -11,11 +11,12 @@ from tenants import payloads, scope
 from tenants.actors import Actor
 from workflows import locks
 from workflows.definition.model import Definition, StepSpec, build
+from workflows.engine.picture import is_awaited, picture
 from workflows.models import Run, Step
-from workflows.plan import RunView, StepView
-from workflows.types import RunState, StepState, WaitReason
+from workflows.plan import RunView
+from workflows.types import WaitReason
 
-_FOR_PEOPLE = (WaitReason.APPROVAL, WaitReason.RECONCILE)
+_FOR_OTHERS = (WaitReason.APPROVAL, WaitReason.RECONCILE, WaitReason.SUB_RUN)
 
 
 @dataclass
@@ -57,12 +58,12 @@ class Work:
         """Look once more: something happened before this work was loaded.
 
         A decision can come between the gateway's answer and our note of which request the step waits for: it
-        then finds no step to make due. So whatever waits for people is asked about once more.
+        then finds no step to make due. So whatever waits for people or for another run is asked about once more.
         """
         self.now = clock.now()
         locks.change(self.run, nudged=False)
         for step in self.steps.values():
-            if step.waits_for in _FOR_PEOPLE:
+            if step.waits_for in _FOR_OTHERS:
                 locks.change(step, due_at=self.now)
 
     @cached_property
@@ -90,7 +91,8 @@ class Work:
         return self.contents[digest]
 
     def spec(self, step: Step) -> StepSpec:
-        return self.definition.step(step.key)
+        """What the definition says of a step; an item is what its loop is."""
+        return self.definition.step(step.parent_key or step.key)
 
     @property
     def engine(self) -> Actor:
@@ -123,18 +125,8 @@ class Work:
         self.rings = self.forgets = False
 
     def view(self) -> RunView:
-        steps = tuple(_step_view(step) for step in sorted(self.steps.values(), key=lambda s: s.position))
-        return RunView(RunState(self.run.state), self.now, steps, self.run.stop)
+        return picture(self.run, self.steps.values(), self.now, awaited=self._awaited)
 
-
-def _step_view(step: Step) -> StepView:
-    return StepView(
-        id=step.key,
-        state=StepState(step.state),
-        needs=frozenset(step.needs),
-        writes=step.writes,
-        effect=step.effect,
-        due_at=step.due_at,
-        waits_for=WaitReason(step.waits_for),
-        code=step.code,
-    )
+    @cached_property
+    def _awaited(self) -> bool:
+        return is_awaited(self.run)

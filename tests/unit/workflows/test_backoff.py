@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from workflows.backoff import CEILING_S, delay_s, next_try
+from workflows.backoff import USUAL, delay_s, next_try
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
@@ -23,7 +23,7 @@ def again(**change):
 @pytest.mark.parametrize(("attempt", "least"), [(1, 0.5), (2, 1.0), (3, 2.0), (8, 60.0), (40, 60.0)])
 def test_the_delay_doubles_up_to_a_ceiling(attempt, least):
     assert delay_s(attempt, jitter=0.0) == least
-    assert least < delay_s(attempt, jitter=0.999) <= CEILING_S
+    assert least < delay_s(attempt, jitter=0.999) <= USUAL.ceiling_s
 
 
 def test_retries_end():

@@ -37,6 +37,7 @@ def run(*steps, state=R.RUNNING, stop=""):
     return RunView(state, NOW, steps, stop)
 
 
+SECOND = {"writes": True, "effect": 2}
 DONE = step("read", S.SUCCEEDED)
 WROTE = step("write", S.SUCCEEDED, "read", writes=True, effect=1)
 TOLD = step("tell", S.SUCCEEDED, "write", writes=True, effect=2)
@@ -129,16 +130,16 @@ TURNING = {
 BACK = {
     "the latest effect is undone first": (run(WROTE, TOLD, state=R.COMPENSATING), (Undo("tell"),)),
     "one at a time": (
-        run(WROTE, step("tell", S.COMPENSATING, due_at=NOW), state=R.COMPENSATING),
+        run(WROTE, step("tell", S.COMPENSATING, due_at=NOW, **SECOND), state=R.COMPENSATING),
         (Undo("tell"),),
     ),
     "an undo that waits for approval holds the earlier ones back": (
-        run(WROTE, step("tell", S.COMPENSATING, waits_for=W.APPROVAL), state=R.COMPENSATING),
+        run(WROTE, step("tell", S.COMPENSATING, waits_for=W.APPROVAL, **SECOND), state=R.COMPENSATING),
         (Park(W.APPROVAL, None),),
     ),
-    "then the one before": (run(WROTE, step("tell", S.COMPENSATED), state=R.COMPENSATING), (Undo("write"),)),
+    "then the one before": (run(WROTE, step("tell", S.COMPENSATED, **SECOND), state=R.COMPENSATING), (Undo("write"),)),
     "a conflict stops the way back": (
-        run(WROTE, step("tell", S.CONFLICT, code="conflict"), state=R.COMPENSATING),
+        run(WROTE, step("tell", S.CONFLICT, code="conflict", **SECOND), state=R.COMPENSATING),
         (Attention("conflict"),),
     ),
     "reads are not undone": (
