@@ -4,10 +4,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 LOCKS := $(filter-out requirements/bench.txt,$(wildcard requirements/*.txt))
+OPA_VERSION := v1.20.2
 export PYTHONUNBUFFERED = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check bench bench-engine lock clean browser
+.PHONY: help setup demo up test check bench bench-engine lock clean browser opa
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,7 +40,13 @@ browser: ## Debian's Chromium, where it can be installed; otherwise says what to
 	  || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq chromium >/dev/null; } \
 	  || echo "The browser tests need Chromium: 'apt-get install chromium', or set INTERLOCK_CHROMIUM to its path." >&2
 
-test: setup browser ## every test, on real PostgreSQL, real OPA, real HTTP, a real browser
+opa: ## the real OPA server for the tests, where Go can build it; elsewhere a double takes its place
+	@mkdir -p build
+	@test -x build/bin/opa || ! command -v go >/dev/null 2>&1 || { echo "Building OPA $(OPA_VERSION), once …" >&2; \
+	  GOBIN=$(CURDIR)/build/bin GOFLAGS=-mod=mod go install github.com/open-policy-agent/opa@$(OPA_VERSION) 2>build/opa.log; } \
+	  || echo "OPA cannot be built here (build/opa.log); the tests use a double." >&2
+
+test: setup browser opa ## every test, on real PostgreSQL, real OPA, real HTTP, a real browser
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -q
 
 check: setup ## style, types, import contracts, migrations, deployment checks

@@ -19,6 +19,14 @@ INTERLOCK_KEK = env.secret_bytes("INTERLOCK_KEK", 32)  # key-encryption key; wit
 
 # --- limits and clocks -----------------------------------------------------------------------------------
 INTERLOCK_PDP_DEADLINE_MS = env.integer("INTERLOCK_PDP_DEADLINE_MS", 1000, at_least=50, at_most=10_000)
+INTERLOCK_PDP = env.choice("INTERLOCK_PDP", "embedded", ("embedded", "server"))
+INTERLOCK_OPA_URL = env.text("INTERLOCK_OPA_URL")  # of an OPA server; `{environment}` stands for the id
+INTERLOCK_OPA_TOKEN_FILE = env.text("INTERLOCK_OPA_TOKEN_FILE")
+INTERLOCK_OPA_CA_FILE = env.text("INTERLOCK_OPA_CA_FILE")
+if INTERLOCK_PDP == "server" and not INTERLOCK_OPA_URL.startswith(
+    ("https://", "http://127.0.0.1:", "http://localhost:")
+):
+    env.refuse("INTERLOCK_OPA_URL must be an https:// address (or http:// on this machine) when INTERLOCK_PDP=server")
 INTERLOCK_BUNDLE_TTL = timedelta(seconds=env.integer("INTERLOCK_BUNDLE_TTL_S", 600, at_least=300, at_most=900))
 INTERLOCK_PAYLOAD_DAYS = env.integer("INTERLOCK_PAYLOAD_DAYS", 14, at_least=1, at_most=30)
 INTERLOCK_EVIDENCE_MAX_LAG_S = env.integer("INTERLOCK_EVIDENCE_MAX_LAG_S", 30, at_least=1, at_most=3600)

@@ -37,14 +37,18 @@ class Active:
 
 def of(environment_id: UUID) -> Active:
     """What decides in the environment now. Raises PointFailure `bundle_missing`, `bundle_stale`, `bundle_invalid`."""
+    statement, contents = in_force(environment_id)
+    return Active(statement, contents.program(statement))
+
+
+def in_force(environment_id: UUID) -> tuple[Statement, Contents]:
+    """Statement and verified contents of what is active; raises as `of` does."""
     with transaction.atomic():
         standing = Standing.objects.select_related("activation").filter(environment_id=environment_id).first()
         if standing is None:
             raise PointFailure("bundle_missing", "no policy is published for this environment")
         statement = believed(standing)
-        contents = _contents(standing.activation.bundle_id, statement)
-    program = contents.program(seq=statement.seq, issued_ns=statement.issued_ns, not_after_ns=statement.not_after_ns)
-    return Active(statement, program)
+        return statement, _contents(standing.activation.bundle_id, statement)
 
 
 def believed(standing: Standing) -> Statement:

@@ -19,6 +19,7 @@ from controlplane.lib.canonical import sha256_hex
 from policies import jws
 from policies.engine.protocol import Program
 from policies.errors import BundleInvalid
+from policies.freshness import Statement
 
 ROOT = "interlock"
 SCOPE = "policy"
@@ -36,11 +37,22 @@ class Contents:
     modules: Mapping[str, str] = field(repr=False)
     data: Mapping[str, Any] = field(repr=False)
 
-    def program(self, *, seq: int, issued_ns: int, not_after_ns: int) -> Program:
+    def program(self, statement: Statement) -> Program:
         """The program under one freshness statement, which the bundle's own rules read and obey."""
-        statement = {"revision": self.revision, "seq": seq, "issued_ns": issued_ns, "not_after_ns": not_after_ns}
-        inner = {**dict(self.data).get(ROOT, {}), "bundle": statement}
-        return Program(f"{self.sha256}:{seq}:{not_after_ns}", self.modules, {ROOT: inner})
+        inner = {**dict(self.data).get(ROOT, {}), "bundle": told(statement)}
+        key = f"{self.sha256}:{statement.seq}:{statement.not_after_ns}"
+        return Program(key, self.modules, {ROOT: inner}, statement.environment, served_revision(statement))
+
+
+def told(statement: Statement) -> dict[str, Any]:
+    """What the rules of a bundle know about it, as `data.interlock.bundle`."""
+    members = ("revision", "seq", "issued_ns", "not_after_ns")
+    return {name: getattr(statement, name) for name in members}
+
+
+def served_revision(statement: Statement) -> str:
+    """The revision under which an OPA server knows the bundle of a statement; the same when it is only confirmed."""
+    return f"{statement.revision}:{statement.seq}"
 
 
 def build(
@@ -53,9 +65,20 @@ def build(
     files = {path: source.encode() for path, source in modules.items()}
     files[f"{ROOT}/data.json"] = canonical_json(dict(data))
     revision = sha256_hex(canonical_json({path: sha256_hex(content) for path, content in files.items()}))[:16]
-    files[MANIFEST] = canonical_json({"revision": revision, "rego_version": 1, "roots": [ROOT]})
-    files[SIGNATURES] = canonical_json({"signatures": [_signature(files, key, kid)]})
-    return revision, _archive(files)
+    return revision, _sealed(files, revision, key, kid)
+
+
+def build_served(contents: Contents, statement: Statement, *, key: ec.EllipticCurvePrivateKey, kid: str) -> bytes:
+    """The bundle that an OPA server pulls: the verified contents with their freshness statement inside."""
+    program = contents.program(statement)
+    files = {path: source.encode() for path, source in program.modules.items()}
+    files[f"{ROOT}/data.json"] = canonical_json(program.data[ROOT])
+    return _sealed(files, program.revision, key, kid)
+
+
+def _sealed(files: dict[str, bytes], revision: str, key: ec.EllipticCurvePrivateKey, kid: str) -> bytes:
+    files = {**files, MANIFEST: canonical_json({"revision": revision, "rego_version": 1, "roots": [ROOT]})}
+    return _archive({**files, SIGNATURES: canonical_json({"signatures": [_signature(files, key, kid)]})})
 
 
 def open_verified(content: bytes, *, keys: Mapping[str, ec.EllipticCurvePublicKey]) -> Contents:

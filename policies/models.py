@@ -143,3 +143,44 @@ class DecisionRecord(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.effect} {self.tool or self.workflow}"
+
+
+class PointStatus(TenantModel):
+    """What one OPA server said last about the bundle of an environment."""
+
+    environment = models.ForeignKey("tenants.Environment", on_delete=models.PROTECT, related_name="+")
+    server = models.CharField(max_length=64, blank=True, help_text="The label `id` that OPA gives itself")
+    revision = models.CharField(max_length=96, blank=True)
+    code = models.CharField(max_length=80, blank=True)
+    message = models.CharField(max_length=500, blank=True)
+    reported_at = models.DateTimeField()
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "environment", "server"], name="policy_point_status_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.server} {self.revision}"
+
+
+class PointDecision(TenantModel):
+    """A decision as an OPA server logged it: which one, under which revision. Its input stays where it was asked."""
+
+    environment_id = models.UUIDField()
+    server = models.CharField(max_length=64, blank=True)
+    decision_id = models.CharField(max_length=64)
+    request_id = models.CharField(max_length=64, blank=True)
+    effect = models.CharField(max_length=16, blank=True)
+    revision = models.CharField(max_length=96, blank=True)
+    path = models.CharField(max_length=120, blank=True)
+    made_at = models.DateTimeField()
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "decision_id"], name="policy_point_decision_once"),
+        ]
+        indexes = [models.Index(fields=["tenant", "environment_id", "-made_at"], name="policy_point_decision_recent")]
+
+    def __str__(self) -> str:
+        return f"{self.effect} {self.decision_id}"

@@ -17,6 +17,7 @@ class Perm(StrEnum):
     APPROVE_HIGH = "approve_high"
     AUTHOR_POLICY = "author_policy"
     ACTIVATE_POLICY = "activate_policy"
+    SERVE_POLICY = "serve_policy"
     MANAGE_CONNECTORS = "manage_connectors"
     MANAGE_WORKFLOWS = "manage_workflows"
     MANAGE_BUDGETS = "manage_budgets"
@@ -38,6 +39,7 @@ class Role(StrEnum):
     AUDITOR = "auditor"
     ADMIN = "admin"
     SERVICE = "service"
+    POLICY_SERVER = "policy_server"
 
     @property
     def label(self) -> str:
@@ -53,7 +55,8 @@ ROLE_PERMISSIONS: Mapping[Role, frozenset[Perm]] = MappingProxyType(
         Role.APPROVER: _VIEW | {Perm.VIEW_PAYLOADS, Perm.APPROVE, Perm.ENGAGE_HALT, Perm.RELEASE_HALT},
         Role.POLICY_AUTHOR: _VIEW | {Perm.AUTHOR_POLICY},
         Role.AUDITOR: _VIEW | {Perm.VIEW_PAYLOADS, Perm.EXPORT_EVIDENCE},
-        Role.ADMIN: frozenset(Perm) - {Perm.APPROVE, Perm.APPROVE_HIGH},
+        Role.ADMIN: frozenset(Perm) - {Perm.APPROVE, Perm.APPROVE_HIGH, Perm.SERVE_POLICY},
         Role.SERVICE: frozenset({Perm.VIEW, Perm.START_RUN}),
+        Role.POLICY_SERVER: frozenset({Perm.SERVE_POLICY}),
     }
 )

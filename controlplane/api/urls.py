@@ -14,6 +14,7 @@ from controlplane.api import (
     halts,
     identity,
     policies,
+    policy_servers,
     runs,
     schemas,
     workflows,
@@ -39,6 +40,13 @@ urlpatterns = [
     path("schemas/<slug:name>", schemas.SchemaOne.as_view(), name="schema"),
     path("policies", policies.Policies.as_view(), name="policies"),
     path("policies/<uuid:environment_id>/activations", policies.Activations.as_view(), name="policy-activations"),
+    path(
+        "opa/environments/<uuid:environment_id>/bundle.tar.gz", policy_servers.PolicyBundle.as_view(), name="opa-bundle"
+    ),
+    path(
+        "opa/environments/<uuid:environment_id>/status", policy_servers.PolicyServerStatus.as_view(), name="opa-status"
+    ),
+    path("opa/environments/<uuid:environment_id>/logs", policy_servers.PolicyServerLog.as_view(), name="opa-logs"),
     path("decisions", policies.Decisions.as_view(), name="decisions"),
     path("decisions/<uuid:decision_id>", policies.DecisionOne.as_view(), name="decision"),
     path("decisions/<uuid:decision_id>/input", policies.DecisionInput.as_view(), name="decision-input"),

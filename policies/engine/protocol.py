@@ -22,12 +22,15 @@ class PointFailure(Exception):
 class Program:
     """What is evaluated: verified Rego sources by path, and the data document they read.
 
-    `key` names the pair for ever: equal keys mean equal content.
+    `key` names the pair for ever: equal keys mean equal content. `environment` and `revision` say which bundle a
+    server that evaluates it for us must hold; empty where there is none (trials, simulation).
     """
 
     key: str
     modules: Mapping[str, str] = field(repr=False)
     data: Mapping[str, Any] = field(repr=False)
+    environment: str = ""
+    revision: str = ""
 
 
 @dataclass(frozen=True, slots=True)

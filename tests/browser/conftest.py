@@ -2,21 +2,16 @@
 
 import os
 import shutil
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import urlsplit
 
-import httpx2 as httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
 
 from tests.ground import ROOT
+from tests.site import Site
 
 AXE = ROOT / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
 AXE_OPTIONS = {
@@ -30,7 +25,6 @@ SETTLED = """async () => {
   await Promise.allSettled(document.getAnimations().map((moving) => moving.finished));
 }"""
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-START_S = 60
 
 
 def pytest_configure() -> None:
@@ -51,46 +45,6 @@ def browser() -> Iterator[Browser]:
         running.close()
 
 
-class Site:
-    """The console served by uvicorn like in production, started when the first test needs it.
-
-    The process outlives the tests: each gets a fresh clone of the database under the same name, to which the
-    server connects anew because it checks its connections.
-    """
-
-    def __init__(self, log: Path) -> None:
-        self.log = log
-        self.process: subprocess.Popen[bytes] | None = None
-        self.address = f"http://localhost:{_free_port()}"
-
-    def start(self, database: str) -> str:
-        if self.process is None:
-            port = self.address.rpartition(":")[2]
-            command = [sys.executable, "-m", "uvicorn", "controlplane.asgi:application", "--port", port]
-            environment = {**os.environ, "INTERLOCK_DB_NAME": database}
-            with self.log.open("w") as log:
-                self.process = subprocess.Popen(
-                    [*command, "--log-level", "warning"], cwd=ROOT, env=environment, stdout=log, stderr=log
-                )
-            self._wait(self.process)
-        return self.address
-
-    def stop(self) -> None:
-        if self.process is not None:
-            self.process.terminate()
-            self.process.wait(10)
-
-    def _wait(self, process: subprocess.Popen[bytes]) -> None:
-        deadline = time.monotonic() + START_S
-        while time.monotonic() < deadline and process.poll() is None:
-            try:
-                if httpx.get(f"{self.address}/login/", timeout=5).status_code == 200:
-                    return
-            except httpx.TransportError:
-                time.sleep(0.1)
-        pytest.fail(f"the server did not start:\n{self.log.read_text()[-2000:]}")
-
-
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     running = Site(tmp_path_factory.mktemp("site") / "server.log")
@@ -102,12 +56,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 def server(site: Site, committed_db: str, world: SimpleNamespace) -> str:
     """The address of the console on this test's own database."""
     return site.start(committed_db)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port: int = taken.getsockname()[1]
-        return port
 
 
 class Visitor:
