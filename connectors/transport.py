@@ -76,7 +76,7 @@ class Transport:
         remaining = self.ctx.deadline - started
         if remaining <= 0:
             raise NothingSent("deadline", "no time left before the first byte")
-        wire = _Wire(self.ctx.on_first_byte)
+        wire = _Wire(self.ctx.on_first_byte, self.ctx.deadline)
         outgoing = {"user-agent": USER_AGENT, "accept-encoding": "identity", **_lowered(headers)}
         reply: Reply | None = None
         try:
@@ -112,20 +112,32 @@ class Transport:
 
 
 class _Wire:
-    """Follows one request through httpcore's trace events, to know whether a byte of it has left."""
+    """Follows one request through httpcore's trace events, to know whether a byte of it has left.
 
-    def __init__(self, on_first_byte: Callable[[], None]) -> None:
+    A process may sleep at any of them. Past the deadline somebody else may have taken the call over, so neither head
+    nor body may leave then; a head without its body is no request to any server.
+    """
+
+    def __init__(self, on_first_byte: Callable[[], None], deadline: float) -> None:
         self.sent = False
         self.overdue = False
         self._on_first_byte = on_first_byte
+        self._deadline = deadline
         self._stream: Any = None
 
     def trace(self, event: str, info: Mapping[str, Any]) -> None:
         if event.endswith("send_request_headers.started"):
             self._on_first_byte()
+            if self._late():
+                raise NothingSent("deadline", "the worker slept before the first byte")
             self.sent = True
+        elif event.endswith("send_request_body.started") and self._late():
+            raise ReplyLost("timeout", "the worker slept before the body")
         elif event in {"connection.connect_tcp.complete", "connection.start_tls.complete"}:
             self._stream = info["return_value"]
+
+    def _late(self) -> bool:
+        return clock.monotonic() >= self._deadline
 
     def cut(self) -> None:
         """Wake a reader that a slowly dripping server would keep past the deadline."""

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TypeAlias
 from uuid import UUID
 
-from connectors.calls import CallSpec, CallState, CallStatus, Lane
+from connectors.calls import CallSpec, CallStatus, Lane
 from controlplane.lib.errors import DomainError
 from tenants.actors import Actor
 from workflows.engine import sub_runs
@@ -108,8 +108,10 @@ def _propose(call: Outward, gateway: Gateway) -> CallStatus:
 
 
 def _start(call: Outward, gateway: Gateway) -> CallStatus:
+    """Also a call that was proposed before a worker died: people may have decided about it since, and who asks last
+    hears it."""
     proposed = _propose(call, gateway)
-    if proposed.state is not CallState.PROPOSED:
+    if proposed.is_final:
         return proposed
     return gateway.advance(call_id=proposed.call_id, actor=call.engine)
 

@@ -2,14 +2,15 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import pytest
 
 from connectors.errors import NothingSent, ReplyLost, SendAborted
-from connectors.transport import BODY_LIMIT, Reply, Transport
+from connectors.transport import BODY_LIMIT, Reply, Transport, _Wire
 from connectors.types import CallContext, Instance
 from controlplane.lib import clock
 
@@ -176,3 +177,37 @@ def test_another_host_than_the_configured_one_is_denied(url: str) -> None:
     with serving(plain) as (home, asked), pytest.raises(NothingSent, match="egress_denied"):
         Transport(context(home)).send("GET", url, headers={})
     assert asked == []
+
+
+def _sleeping_after(event: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An hour passes behind this event of the wire."""
+    slept: list[float] = []
+    monotonic, trace = clock.monotonic, _Wire.trace
+
+    def traced(wire: _Wire, name: str, info: Mapping[str, Any]) -> None:
+        trace(wire, name, info)
+        if name.endswith(event):
+            slept.append(3600.0)
+
+    monkeypatch.setattr(_Wire, "trace", traced)
+    monkeypatch.setattr(clock, "monotonic", lambda: monotonic() + sum(slept))
+
+
+def test_a_worker_that_slept_before_the_first_byte_sends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also before a later request of the same call, which no send window guards."""
+    with serving(plain) as (url, asked):
+        ctx = context(url)
+        assert get(ctx).status == 200
+        _sleeping_after("connect_tcp.complete", monkeypatch)
+        with pytest.raises(NothingSent):
+            get(ctx, "/late")
+        assert asked == ["/"]
+
+
+def test_a_worker_that_slept_between_head_and_body_does_not_complete_its_request(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with serving(plain) as (url, _):
+        _sleeping_after("send_request_headers.complete", monkeypatch)
+        with pytest.raises(ReplyLost):
+            Transport(context(url)).send("GET", f"{url}/late", headers={}, body=b"{}")

@@ -90,16 +90,19 @@ class Floor:
             Step.objects.filter(run=run, due_at__isnull=False).update(due_at="2020-01-01T00:00:00Z")
 
     def vote(self, run: Run, step: str = "write", verdict: Verdict = Verdict.APPROVE) -> None:
-        request_id = self.steps(run)[step].request_id
         with transaction.atomic():
-            shown = ApprovalRequest.objects.get(pk=request_id).display_digest
+            request = ApprovalRequest.objects.get(pk=self.steps(run)[step].request_id)
+        self.decide(request, verdict)
+
+    def decide(self, request: ApprovalRequest, verdict: Verdict = Verdict.APPROVE) -> None:
+        """Bob's vote, having seen what the request shows."""
         approvals.cast_vote(
-            request_id=request_id,
+            request_id=request.pk,
             actor=self.bob,
             verdict=verdict,
             reason="no" if verdict is Verdict.REJECT else "",
             channel=Channel.CONSOLE,
-            seen_digest=shown,
+            seen_digest=request.display_digest,
         )
 
     def record(self, sys_id: str) -> dict[str, Any]:

@@ -4,17 +4,19 @@ import contextvars
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.core.management import call_command
 from django.db import transaction
 
 from approvals.models import ApprovalRequest
 from approvals.types import State, Verdict
-from connectors.calls import Answer
+from connectors.calls import Answer, CallState
 from controlplane.lib import clock
 from tenants import halts
 from tenants.models import Halt
 from tests import gateway_ground as ground
 from workflows import halting, services
+from workflows.engine import loop
 from workflows.errors import StepNotUnknown
 from workflows.models import WakeUp
 from workflows.types import RunState
@@ -59,6 +61,30 @@ def test_an_incident_is_triaged_approved_written_back_and_announced_once(floor):
     assert (run.effects, run.waits_for) == (2, "")
     assert run.received_at < run.written_at < run.closed_at
     assert run.policy_revision != ""
+
+
+def test_a_decision_that_falls_while_the_worker_lies_dead_is_heard(floor, monkeypatch):
+    """It died between the gateway's answer and its note of it: the step knows of no question, the decision of no
+    step."""
+    look = loop._look
+
+    def dies(lease, made, answer, **rest):
+        if getattr(answer, "state", None) is CallState.WAITING_APPROVAL:
+            raise SystemExit("killed")
+        return look(lease, made, answer, **rest)
+
+    run = floor.start(floor.incident(short_description="VPN drops every few minutes"))
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "_look", dies)
+        with pytest.raises(SystemExit):
+            floor.engine.wake(run.pk)
+    with transaction.atomic():
+        request = ApprovalRequest.objects.get()
+    floor.decide(request)
+    with clock.frozen(clock.now() + timedelta(seconds=settings.INTERLOCK_RUN_LEASE_S + 1)):
+        run = floor.wake(run)
+    assert run.state == RunState.SUCCEEDED, floor.story(run)
+    assert len(ground.writes(floor.vendors)) == 1
 
 
 def test_a_rejected_proposal_writes_nothing(floor):
