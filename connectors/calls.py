@@ -110,6 +110,7 @@ class Answer(StrEnum):
 class CallSpec:
     """One action that somebody wants. `instance` is the name of a connector instance, `tool_version` the
     version that the run pinned. `idempotency_key` names the intention: proposing it twice is one call.
+    `dry_run`: asked to see what would happen; a write is then examined (`gateway.examine`), never proposed.
     """
 
     run_id: UUID
@@ -128,6 +129,7 @@ class CallSpec:
     ticket: str | None = None
     lane: Lane = Lane.FORWARD
     compensates: UUID | None = None
+    dry_run: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,6 +79,7 @@ class ToolCall(TenantModel):
     workflow_version = models.CharField(max_length=32, blank=True)
     ticket = models.CharField(max_length=120, null=True, blank=True)
     lane = models.CharField(max_length=16, choices=[(lane.value, lane.value) for lane in Lane])
+    dry_run = models.BooleanField(default=False)
     compensates = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="compensations")
     observation = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="observed_for")
 
@@ -138,6 +139,9 @@ class ToolCall(TenantModel):
                 name="call_compensated_once",
             ),
             models.CheckConstraint(condition=models.Q(state__in=[s.value for s in CallState]), name="call_state_known"),
+            models.CheckConstraint(
+                condition=~models.Q(dry_run=True, kind="write"), name="call_of_dry_run_writes_nothing"
+            ),
             _within_tenant("call"),
         ]
         indexes = [

@@ -2,6 +2,7 @@
 
 from connectors.calls import Answer, CallSpec, CallState, CallStatus, Lane
 from connectors.gateway.compensation import compensate
+from connectors.gateway.examination import Examination, examine
 from connectors.gateway.progress import advance
 from connectors.gateway.proposal import propose
 from connectors.gateway.recovery import probe
@@ -13,9 +14,11 @@ __all__ = [
     "CallSpec",
     "CallState",
     "CallStatus",
+    "Examination",
     "Lane",
     "advance",
     "compensate",
+    "examine",
     "probe",
     "propose",
     "resolve",

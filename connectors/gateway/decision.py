@@ -33,6 +33,7 @@ from tenants.actors import Actor
 from tenants.models import Membership
 
 MOST_TURNS = 3
+NOTHING_YET = document.Past()
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def decide(call: ToolCall, *, actor: Actor) -> Ruling | None:
     if waiting.answered(call, actor=actor):
         return None
     try:
-        ruling = _settled_ruling(call, actor)
+        ruling = settled_ruling(call, actor)
     except Unsettled as refusal:
         deny(call, code=refusal.code, detail=str(refusal), actor=actor)
         return None
@@ -81,11 +82,14 @@ def deny(
     record(event, actor=actor, workspace_id=call.workspace_id, run_id=call.told_run_id)
 
 
-def _settled_ruling(call: ToolCall, actor: Actor) -> Ruling:
-    """Decide, apply, decide once more until nothing changes; raises Unsettled."""
+def settled_ruling(call: ToolCall, actor: Actor, *, planned: document.Past = NOTHING_YET) -> Ruling:
+    """Decide, apply, decide once more until nothing changes; raises Unsettled.
+
+    `planned` is what a dry run has gone through before this call and what the ticket's history does not have.
+    """
     draft = draft_of(call)
     for _ in range(MOST_TURNS):
-        ruling = _ask(call, draft, actor)
+        ruling = _ask(call, draft, planned, actor)
         changed = _carried_out(call, draft, ruling.decision)
         if changed == draft:
             return ruling
@@ -93,7 +97,7 @@ def _settled_ruling(call: ToolCall, actor: Actor) -> Ruling:
     raise Unsettled("obligations_unsettled", "what policy changes does not come to rest")
 
 
-def _ask(call: ToolCall, draft: Draft, actor: Actor) -> Ruling:
+def _ask(call: ToolCall, draft: Draft, planned: document.Past, actor: Actor) -> Ruling:
     try:
         bound = bind(call, draft)
     except (ArgsInvalid, InstanceUnusable) as error:
@@ -101,7 +105,7 @@ def _ask(call: ToolCall, draft: Draft, actor: Actor) -> Ruling:
     version, past = history.read(history.subject_of(call))
     estimate = spending.estimate(call, bound)
     decision = pdp.decide(
-        document=_input(call, bound, past, estimate),
+        document=_input(call, bound, past.followed_by(planned), estimate),
         workspace_id=call.workspace_id,
         environment_id=call.environment_id,
         run_id=call.told_run_id,
@@ -196,7 +200,10 @@ def _throttle(call: ToolCall, ruling: Ruling, actor: Actor) -> None:
 
 
 def _ask_people(call: ToolCall, ruling: Ruling, actor: Actor) -> None:
-    if not waiting.ask(call, ruling.bound, ruling.decision, actor=actor):
+    if call.dry_run:
+        detail = "a person would be asked first, and a dry run asks nobody"
+        deny(call, code="approval_needed", detail=detail, actor=actor, decision_id=ruling.decision.id)
+    elif not waiting.ask(call, ruling.bound, ruling.decision, actor=actor):
         detail = "the approval at hand does not satisfy the policy"
         deny(call, code="approval_not_accepted", detail=detail, actor=actor, decision_id=ruling.decision.id)
 

@@ -18,8 +18,9 @@ from connectors.events import CallIntended
 from connectors.gateway import breaker, clocks, decision, history, scopes, waiting
 from connectors.gateway.decision import Ruling
 from connectors.gateway.display import recipe_document
-from connectors.gateway.errors import DecideAgain, DispatchRefused
+from connectors.gateway.errors import DecideAgain, DispatchRefused, DryRunWrites
 from connectors.models import CallAttempt, ToolCall
+from connectors.types import Kind
 from controlplane.lib import clock
 from controlplane.lib.canonical import canonical
 from controlplane.lib.events import Committed
@@ -65,6 +66,7 @@ def dispatch(call: ToolCall, ruling: Ruling, *, actor: Actor) -> Ticket | None:
 @transaction.atomic(durable=True)
 def _intend(call: ToolCall, ruling: Ruling, started: float, actor: Actor) -> Ticket:
     """In the lock order of `connectors.locks`. Committed, this is the promise to send at most once."""
+    _require_real(call, ruling)
     _require_no_halt(call)
     _require_evidence()
     suspected = breaker.admit(call, ruling.bound.draft.instance)
@@ -88,6 +90,12 @@ def _intend(call: ToolCall, ruling: Ruling, started: float, actor: Actor) -> Tic
         intent_event_id=intent.id,
     )
     return Ticket(attempt.pk, intent.id, started + clocks.SEND_WINDOW_S, suspected)
+
+
+def _require_real(call: ToolCall, ruling: Ruling) -> None:
+    """A dry run may read. The database and `propose` say so too; this is the last door before an intent."""
+    if call.dry_run and Kind.WRITE in (call.kind, ruling.bound.tool.action.kind):
+        raise DispatchRefused(CallState.DENIED, DryRunWrites.code, DryRunWrites.title)
 
 
 def _require_no_halt(call: ToolCall) -> None:

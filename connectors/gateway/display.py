@@ -41,7 +41,7 @@ def build(
         ],
         "unchanged": preview.unchanged,
         "reason": [{"rule": r.rule, "message": r.message, "code": r.code} for r in reasons],
-        "undo": _undo(action, undo),
+        "undo": undo_document(action, undo),
         "risk": action.risk.value,
         "data_classes": sorted(action.data_classes),
         "cost_so_far_micros": origin.cost_so_far_micros,
@@ -65,7 +65,8 @@ def recipe_document(undo: UndoRecipe | None) -> JsonObject | None:
     }
 
 
-def _undo(action: Action, undo: UndoRecipe | None) -> JsonObject:
+def undo_document(action: Action, undo: UndoRecipe | None) -> JsonObject:
+    """The undo in the words that people are shown."""
     if undo is not None:
         recipe = {"tool": undo.tool, "args": undo.args}
         return {"summary": undo.summary, "recipe": recipe, "cannot": list(undo.cannot)}

@@ -42,6 +42,13 @@ class Past:
     tools: tuple[str, ...] = ()
     data_classes: tuple[str, ...] = ()
 
+    def followed_by(self, later: "Past") -> "Past":
+        return Past(
+            self.writes + later.writes,
+            tuple(sorted({*self.tools, *later.tools})),
+            tuple(sorted({*self.data_classes, *later.data_classes})),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:

@@ -26,6 +26,10 @@ class NothingToUndo(Conflict):
     code, title = "nothing_to_undo", "This call changed nothing that could be undone"
 
 
+class DryRunWrites(Conflict):
+    code, title = "dry_run_writes_nothing", "A dry run writes nothing: a write is examined, never proposed"
+
+
 class NotReconcilable(Conflict):
     code, title = "not_reconcilable", "Only a call whose outcome is unknown is decided by a person"
 

@@ -22,7 +22,12 @@ def read(subject: str) -> tuple[int, Past]:
 
 
 def append(call: ToolCall, version: int) -> None:
-    """Count this dispatch; raises DecideAgain when the history is no longer the one that was decided on."""
+    """Count this dispatch; raises DecideAgain when the history is no longer the one that was decided on.
+
+    A dry run leaves no history: what it reads does not count against the ticket.
+    """
+    if call.dry_run:
+        return
     subject = subject_of(call)
     History.objects.bulk_create([History(subject=subject)], ignore_conflicts=True)
     row = History.objects.select_for_update().get(subject=subject)

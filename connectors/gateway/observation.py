@@ -28,7 +28,7 @@ def reading_for(call: ToolCall) -> ToolCall | None:
         wanted = _wanted(call)
         if wanted is None:
             return None
-        locks.amend(call, observation=proposal.write_down(spec=_spec(call, wanted), actor=subject(call)))
+        locks.amend(call, observation=proposal.write_down(spec=spec_of(call, wanted), actor=subject(call)))
     return call.observation
 
 
@@ -61,7 +61,8 @@ def _wanted(call: ToolCall) -> Observation | None:
     return verbs.observe_spec(draft.args) if isinstance(verbs, WriteVerbs) else None
 
 
-def _spec(call: ToolCall, wanted: Observation) -> CallSpec:
+def spec_of(call: ToolCall, wanted: Observation) -> CallSpec:
+    """The read that shows the target of a call."""
     return CallSpec(
         run_id=call.run_id,
         workspace_id=call.workspace_id,

@@ -7,9 +7,10 @@ from connectors.calls import CallSpec, CallState, CallStatus
 from connectors.events import CallProposed
 from connectors.gateway import tools
 from connectors.gateway.digest import marker
-from connectors.gateway.errors import InstanceUnusable, KeyReused
+from connectors.gateway.errors import DryRunWrites, InstanceUnusable, KeyReused
 from connectors.gateway.status import status_of
 from connectors.models import ConnectorInstance, ToolCall
+from connectors.types import Kind
 from controlplane.lib import ids
 from controlplane.lib.canonical import canonical
 from controlplane.lib.events import Committed
@@ -23,7 +24,7 @@ def propose(*, spec: CallSpec, actor: Actor) -> CallStatus:
     """The call of this idempotency key, made if it is new.
 
     `actor` is who wants the action: the subject of every decision about it. Raises ArgsInvalid,
-    UnknownTool, InstanceUnusable, and KeyReused when the key already names another action.
+    UnknownTool, InstanceUnusable, DryRunWrites, and KeyReused when the key already names another action.
     """
     return status_of(locks.get_call(write_down(spec=spec, actor=actor).pk))
 
@@ -33,6 +34,8 @@ def write_down(*, spec: CallSpec, actor: Actor, expected_digest: str = "") -> To
     instance = usable_instance(spec.instance)
     tool = tools.resolve(instance, spec.tool, spec.tool_version)
     tools.validate_args(tool.action, spec.args)
+    if spec.dry_run and tool.action.kind is Kind.WRITE:
+        raise DryRunWrites
     draft = _row(spec, actor, instance, tool)
     draft.expected_digest = expected_digest
     ToolCall.objects.bulk_create([draft], ignore_conflicts=True)
@@ -41,6 +44,14 @@ def write_down(*, spec: CallSpec, actor: Actor, expected_digest: str = "") -> To
         return _same(call, draft)
     record(_proposed(call, spec), actor=actor, workspace_id=spec.workspace_id, run_id=call.told_run_id)
     return call
+
+
+def sketch(*, spec: CallSpec, actor: Actor) -> ToolCall:
+    """The row of a call that is only looked at. It is never saved, so nothing can carry it out."""
+    instance = usable_instance(spec.instance)
+    tool = tools.resolve(instance, spec.tool, spec.tool_version)
+    tools.validate_args(tool.action, spec.args)
+    return _row(spec, actor, instance, tool)
 
 
 def usable_instance(name: str) -> ConnectorInstance:
@@ -70,6 +81,7 @@ def _row(spec: CallSpec, actor: Actor, instance: ConnectorInstance, tool: tools.
         workflow_version=spec.workflow_version,
         ticket=spec.ticket,
         lane=spec.lane,
+        dry_run=spec.dry_run,
         compensates_id=spec.compensates,
         **_who(spec, actor),
         **_what(tool),

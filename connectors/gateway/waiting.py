@@ -48,7 +48,7 @@ def ask(call: ToolCall, bound: Bound, decision: Decision, *, actor: Actor) -> bo
         workspace_id=call.workspace_id,
         action_digest=bound.digest,
         display=_shown(call, bound, decision),
-        tier=_tier(call, decision),
+        tier=tier_of(call, decision),
         requester_id=call.actor_id,
         run_starter_id=call.starter_id or call.actor_id,
         agent_owner_id=call.on_behalf_of,
@@ -100,7 +100,7 @@ def _request(call: ToolCall) -> ApprovalRequest | None:
     return ApprovalRequest.objects.filter(pk=call.request_id).first() if call.request_id else None
 
 
-def _tier(call: ToolCall, decision: Decision) -> Tier:
+def tier_of(call: ToolCall, decision: Decision) -> Tier:
     """The tier that policy names; without one, a step-up is at least HIGH."""
     named = obligations.approval_terms(decision.obligations).get("tier")
     if named:
