@@ -9,17 +9,27 @@ from django.db.models import Count, Max, Q, QuerySet
 
 from connectors.calls import CallState
 from connectors.circuits import CircuitState
-from connectors.errors import EndpointNotFound, InstanceNotFound
+from connectors.errors import EndpointNotFound, InstanceNotFound, TaskNotFound
 from connectors.gateway.errors import CallNotFound
-from connectors.models import Circuit, ConnectorInstance, SlackIdentity, ToolCall, WebhookEndpoint
+from connectors.models import (
+    CallProbe,
+    Circuit,
+    ConnectorInstance,
+    ReconcileTask,
+    SlackIdentity,
+    ToolCall,
+    WebhookEndpoint,
+)
 from connectors.types import JsonObject
 from controlplane.lib import clock
 from controlplane.lib.canonical import sha256_hex
 from tenants import payloads
+from tenants.access import workspace_ids
 from tenants.actors import Actor
 from tenants.errors import PayloadExpired
 from tenants.permissions import Perm, held, holds_anywhere
 
+_MOST = 200
 _FAILED = (CallState.UNKNOWN, CallState.FAILED_TRANSIENT, CallState.FAILED_PERMANENT)
 
 
@@ -124,6 +134,38 @@ def health(actor: Actor) -> list[Health]:
         )
     )
     return [Health(row, row.settled, row.failed, row.last_good_at) for row in settled]
+
+
+def reconcile_tasks(
+    actor: Actor, *, every: bool = False, before: UUID | None = None, limit: int = 50
+) -> list[ReconcileTask]:
+    """What waits for a person's answer, newest first; `every`: the answered ones too."""
+    rows = _tasks(actor) if every else _tasks(actor).filter(state=ReconcileTask.State.OPEN)
+    if before is not None:
+        rows = rows.filter(id__lt=before)
+    return list(rows.order_by("-id")[: min(limit, _MOST)])
+
+
+def count_reconcile_tasks(actor: Actor, *, cap: int = 1_000) -> int:
+    return _tasks(actor).filter(state=ReconcileTask.State.OPEN).values("pk")[:cap].count()
+
+
+def reconcile_task(actor: Actor, task_id: UUID) -> ReconcileTask:
+    """Raises TaskNotFound also for a task of a workspace that the actor does not see."""
+    found = _tasks(actor).filter(pk=task_id).first()
+    if found is None:
+        raise TaskNotFound()
+    return found
+
+
+def looks(call: ToolCall) -> list[CallProbe]:
+    """Every answer that the target gave about a call, oldest first."""
+    return list(CallProbe.objects.filter(call=call).order_by("attempt", "number"))
+
+
+def _tasks(actor: Actor) -> QuerySet[ReconcileTask]:
+    rows = ReconcileTask.objects.filter(workspace_id__in=workspace_ids(actor))
+    return rows.select_related("call", "call__instance")
 
 
 def tenant_of_endpoint(token: str) -> UUID:

@@ -5,7 +5,15 @@ from typing import Any
 from django.db import models
 
 from connectors import services
-from connectors.models import Circuit, ConnectorInstance, SlackIdentity, ToolCall, WebhookDelivery, WebhookEndpoint
+from connectors.models import (
+    Circuit,
+    ConnectorInstance,
+    ReconcileTask,
+    SlackIdentity,
+    ToolCall,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
 from tenants.actors import Actor
 from tenants.admin_base import ReadOnlyAdmin, VerbAdmin, site
 from tenants.roles import Perm
@@ -73,6 +81,12 @@ class CallAdmin(ReadOnlyAdmin):
     date_hierarchy = "created_at"
 
 
+class ReconcileAdmin(ReadOnlyAdmin):
+    perm = Perm.MANAGE_CONNECTORS
+    list_display = ("call", "attempt", "state", "answer", "answered_label", "created_at")
+    list_filter = ("state",)
+
+
 class DeliveryAdmin(ReadOnlyAdmin):
     perm = Perm.MANAGE_CONNECTORS
     list_display = ("webhook_id", "endpoint", "body_sha256", "created_at")
@@ -83,4 +97,5 @@ site.register(Circuit, CircuitAdmin)
 site.register(WebhookEndpoint, EndpointAdmin)
 site.register(SlackIdentity, SlackIdentityAdmin)
 site.register(ToolCall, CallAdmin)
+site.register(ReconcileTask, ReconcileAdmin)
 site.register(WebhookDelivery, DeliveryAdmin)

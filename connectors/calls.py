@@ -84,7 +84,7 @@ TRANSITIONS: Mapping[CallState, frozenset[CallState]] = MappingProxyType(
         **{state: frozenset[CallState]() for state in FINAL},
         CallState.DISPATCHED: _SETTLED,
         CallState.UNKNOWN: frozenset(
-            {CallState.SUCCEEDED, CallState.FAILED_TRANSIENT, CallState.FAILED_PERMANENT, CallState.UNKNOWN}
+            {CallState.SUCCEEDED, CallState.FAILED_TRANSIENT, CallState.CONFLICT, CallState.UNKNOWN}
         ),
     }
 )
@@ -99,11 +99,11 @@ class Lane(StrEnum):
 
 
 class Answer(StrEnum):
-    """What a person says about a call whose outcome no probe could tell."""
+    """What a person says about a call whose outcome no probe could tell. UNDO: it landed, and is taken back."""
 
     LANDED = "landed"
     NOT_LANDED = "not_landed"
-    ABANDON = "abandon"
+    UNDO = "undo"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -71,6 +71,10 @@ class InstanceNotFound(NotFound):
     title = "No such connector instance"
 
 
+class TaskNotFound(NotFound):
+    title = "No such reconcile task"
+
+
 class EndpointNotFound(NotFound):
     title = "No such endpoint"
 

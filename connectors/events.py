@@ -146,6 +146,36 @@ class CallResolved:
     call_id: UUID
     tool: str
     answer: str
+    task_id: UUID | None = None
+    note: str = ""
+
+
+@event("tool.call.reconcile_opened")
+@dataclass(frozen=True)
+class ReconcileOpened:
+    """Every probe was in doubt: a person has to look."""
+
+    task_id: UUID
+    call_id: UUID
+    attempt: int
+    tool: str
+    target: str
+    marker: str
+    probes: int
+
+
+@event("tool.call.reconcile_claimed")
+@dataclass(frozen=True)
+class ReconcileClaimed:
+    task_id: UUID
+    call_id: UUID
+
+
+@event("tool.call.reconcile_released")
+@dataclass(frozen=True)
+class ReconcileReleased:
+    task_id: UUID
+    call_id: UUID
 
 
 @event("connector.circuit_opened")

@@ -185,6 +185,64 @@ class CallAttempt(TenantModel):
         ]
 
 
+class CallProbe(TenantModel):
+    """What the target answered when it was asked whether an attempt has landed."""
+
+    class Found(models.TextChoices):
+        LANDED = "landed", "The marker is there"
+        NOT_LANDED = "not_landed", "No marker, and it reads as before"
+        CANNOT_TELL = "cannot_tell", "It cannot be told"
+
+    call = models.ForeignKey(ToolCall, on_delete=models.PROTECT, related_name="looks")
+    attempt = models.PositiveIntegerField()
+    number = models.PositiveIntegerField()
+    found = models.CharField(max_length=12, choices=Found.choices)
+    detail = models.CharField(max_length=500, blank=True)
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["call", "attempt", "number"], name="probe_number_once"),
+            _within_tenant("probe"),
+        ]
+
+
+class ReconcileTask(TenantModel):
+    """An outcome that no probe could tell, for a person: one per attempt, one answer."""
+
+    class State(models.TextChoices):
+        OPEN = "OPEN"
+        ANSWERED = "ANSWERED"
+        FOUND = "FOUND"
+
+    call = models.ForeignKey(ToolCall, on_delete=models.PROTECT, related_name="doubts")
+    attempt = models.PositiveIntegerField()
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="+")
+    run_id = models.UUIDField()
+    guide = models.CharField(max_length=1000, help_text="how to look by hand")
+    state = models.CharField(max_length=12, choices=State.choices, default=State.OPEN)
+    claimed_by = models.UUIDField(null=True)
+    claimed_label = models.CharField(max_length=150, blank=True)
+    claimed_at = models.DateTimeField(null=True)
+    answer = models.CharField(max_length=12, blank=True)
+    note = models.CharField(max_length=500, blank=True)
+    answered_by = models.UUIDField(null=True)
+    answered_label = models.CharField(max_length=150, blank=True)
+    closed_at = models.DateTimeField(null=True)
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["call", "attempt"], name="doubt_once"),
+            models.CheckConstraint(
+                condition=models.Q(state__in=["OPEN", "ANSWERED", "FOUND"]), name="doubt_state_known"
+            ),
+            _within_tenant("doubt"),
+        ]
+        indexes = [models.Index(fields=["tenant", "id"], condition=models.Q(state="OPEN"), name="doubt_open")]
+
+    def __str__(self) -> str:
+        return f"{self.call_id} {self.state}"
+
+
 class History(TenantModel):
     """What was done about one ticket (or run) so far; `version` grows with every dispatch."""
 

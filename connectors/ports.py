@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
+from connectors.calls import Answer
 from connectors.types import JsonObject
 from controlplane.lib.registry import Port
 from tenants.actors import Actor
@@ -34,4 +35,21 @@ class Received(Protocol):
         """Called once per delivery, inside the transaction that takes it in."""
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What became of a call of unknown outcome, now that somebody has said it. `run_id` None: not a run's call."""
+
+    run_id: UUID | None
+    step_id: str
+    call_id: UUID
+    answer: Answer
+    actor: Actor
+
+
+class Reconciled(Protocol):
+    def __call__(self, told: Told) -> None:
+        """Called inside the transaction that settles the call, so that its run is woken with it."""
+
+
+reconciled: Port[Reconciled] = Port("connectors.reconciled")
 received: Port[Received] = Port("connectors.received")

@@ -81,6 +81,7 @@ class CallContext:
     `credentials`: plaintext secrets by slot name, gone after the call. `marker`: idempotency marker such as
     `[interlock:<call>:<digest8>]`, written where the target keeps it. `deadline`: on `clock.monotonic()`.
     `on_first_byte`: called right before every request of the call; raises `SendAborted` to stop it.
+    `again`: an earlier attempt was sent. `since`: Unix time before which the marker cannot have been written.
     """
 
     instance: Instance
@@ -88,6 +89,8 @@ class CallContext:
     marker: str
     deadline: float
     on_first_byte: Callable[[], None]
+    again: bool = False
+    since: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +275,15 @@ class WriteVerbs(ReadVerbs, Protocol):
 
     def verify(self, ctx: CallContext, args: JsonObject, after: JsonObject) -> Verified:
         """Read the target back and compare it with `after`, the image that `do` or `probe` returned."""
+        ...
+
+
+@runtime_checkable
+class CheckedByHand(Protocol):
+    """A write of which a person is told how to look for it at the vendor."""
+
+    def by_hand(self, args: JsonObject, marker: str) -> str:
+        """Where to look and for what, in one or two sentences, without content of the write."""
         ...
 
 

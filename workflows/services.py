@@ -12,6 +12,7 @@ from django.db.models import F
 from approvals.types import State
 from connectors import gateway
 from connectors.calls import Answer
+from connectors.ports import Told
 from controlplane.lib import clock
 from controlplane.lib.errors import Invalid
 from evidence.services import record
@@ -64,6 +65,9 @@ ANSWERS: Mapping[str, RunState] = MappingProxyType(
     {"rolled_back": RunState.ROLLED_BACK, "abandoned": RunState.ABANDONED}
 )
 """What a person may say about a run that needs attention."""
+
+UNDO_ASKED = "undo_asked"
+"""Why a run stops of which a person said: undo it."""
 
 _ASK_AGAIN = frozenset({WaitReason.TIMER, WaitReason.THROTTLE, WaitReason.HALT, WaitReason.RECONCILE})
 
@@ -148,7 +152,6 @@ def resolve_unknown(*, run_id: UUID, step: str, answer: Answer, actor: Actor) ->
     """
     call_id = _unknown_call(run_id, step, actor)
     gateway.resolve(call_id=call_id, actor=actor, answer=answer)
-    _told(run_id, step, call_id, answer, actor)
 
 
 @transaction.atomic(durable=True)
@@ -161,12 +164,18 @@ def _unknown_call(run_id: UUID, key: str, actor: Actor) -> UUID:
     return call_id
 
 
-@transaction.atomic(durable=True)
-def _told(run_id: UUID, key: str, call_id: UUID, answer: Answer, actor: Actor) -> None:
-    run = _open_run(run_id, actor)
-    wakeups.wake(run.pk)
-    Step.objects.filter(run=run, key=key).update(due_at=clock.now())
-    _record(OutcomeTold(key, call_id, answer.value), run, actor)
+def outcome_told(told: Told) -> None:
+    """Bound to `connectors.ports.reconciled`: the run goes on in the transaction that settles the call.
+
+    UNDO stops the run, so that what it did is taken back, this effect first.
+    """
+    run = locks.open_run(told.run_id) if told.run_id is not None else None
+    if run is None or not wakeups.wake(run.pk):
+        return
+    Step.objects.filter(run=run, key=told.step_id).update(due_at=clock.now())
+    if told.answer is Answer.UNDO and not run.stop:
+        Run.objects.filter(pk=run.pk).update(stop=UNDO_ASKED)
+    _record(OutcomeTold(told.step_id, told.call_id, told.answer.value), run, told.actor)
 
 
 @transaction.atomic(durable=True)

@@ -34,6 +34,14 @@ class NotReconcilable(Conflict):
     code, title = "not_reconcilable", "Only a call whose outcome is unknown is decided by a person"
 
 
+class AnswerUnlawful(Invalid):
+    code, title = "answer_unlawful", "This answer is not possible for this call"
+
+
+class FoundAfterAll(Conflict):
+    code, title = "found_after_all", "The target has told meanwhile"
+
+
 class IllegalMove(RuntimeError):
     """A defect: the state machine has no such move."""
 

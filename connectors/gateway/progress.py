@@ -95,6 +95,7 @@ def _observed(call: ToolCall, actor: Actor) -> bool:
 def _send_and_settle(call: ToolCall, ruling: Ruling, ticket: dispatch.Ticket, actor: Actor) -> None:
     outcome = sending.send(call, ruling.bound, ticket, sealed=ruling.wants_seal)
     verified = verification.verify(call, ruling.bound, outcome)
+    outcome = verification.judged(outcome, verified)
     settlement.settle(call, ruling.bound, outcome, actor=actor, verified=verified, suspected=ticket.suspected)
 
 

@@ -1,13 +1,11 @@
 """unknown → probe: nobody knows whether the call landed, so the target is asked, never told again.
 
 A worker that died after dispatch leaves the call DISPATCHED under a lease that runs out; its first byte cannot
-leave after that (`clocks`), so the call is declared unknown and looked for.
+leave after that (`clocks`), so the call is declared unknown and looked for. What no probe can tell becomes a
+task for a person (`reconciling`).
 """
 
-from collections.abc import Mapping
-from datetime import timedelta
-from types import MappingProxyType
-from typing import Any
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
@@ -16,11 +14,12 @@ from connectors import locks
 from connectors.calls import CallState, CallStatus
 from connectors.errors import SendAborted
 from connectors.events import CallProbed, CallUnknown
-from connectors.gateway import clocks, sending, settlement, verification
+from connectors.gateway import clocks, reconciling, sending, settlement, verification
 from connectors.gateway.binding import Bound, content, dispatched
 from connectors.gateway.status import status
-from connectors.models import ToolCall
-from connectors.types import CannotTell, Done, Failed, Landed, NotLanded, Probe, Unknown, WriteVerbs
+from connectors.models import CallAttempt, CallProbe, ToolCall
+from connectors.redaction import scrub
+from connectors.types import CannotTell, Done, Failed, JsonObject, Landed, NotLanded, Probe, Unknown, WriteVerbs
 from controlplane.lib import clock
 from controlplane.lib.errors import LostRace
 from controlplane.lib.logs import get_logger
@@ -29,8 +28,6 @@ from tenants.actors import Actor
 from tenants.errors import CredentialMissing
 
 log = get_logger(__name__)
-
-NEEDS_PERSON = "needs_person"
 
 
 def probe(*, call_id: UUID, actor: Actor) -> CallStatus:
@@ -43,13 +40,10 @@ def probe(*, call_id: UUID, actor: Actor) -> CallStatus:
     call = _claim(call_id)
     if call is None:
         return status(call_id=call_id)
-    bound = _bound(call)
-    found = _look(call, bound)
+    looked_at = clock.now()
+    bound = bound_of(call)
     try:
-        if isinstance(found, Landed):
-            _landed(call, bound, found, actor)
-        else:
-            _absent_or_unclear(call, found, actor)
+        _found(call, bound, look(call, bound), looked_at, actor)
     except LostRace:
         log.info("call %s was settled by someone else while it was probed", call_id)
     return status(call_id=call_id)
@@ -69,65 +63,96 @@ def declare_lost(*, call_id: UUID, actor: Actor) -> None:
     settlement.settle_open(call, dispatched(call), Unknown("worker_lost"), actor=actor)
 
 
-@transaction.atomic(durable=True)
-def _claim(call_id: UUID) -> ToolCall | None:
-    return locks.claim(call_id, frozenset({CallState.UNKNOWN}))
-
-
 @transaction.atomic
-def _bound(call: ToolCall) -> Bound:
+def bound_of(call: ToolCall) -> Bound:
     return dispatched(call)
 
 
-def _look(call: ToolCall, bound: Bound) -> Probe:
+def look(call: ToolCall, bound: Bound) -> Probe:
     """What the target says. A probe that fails proves nothing."""
     verbs = bound.tool.verbs
     if not isinstance(verbs, WriteVerbs):
         return NotLanded()
     try:
         context = sending.context_for(call, bound.draft.instance, gate=sending.probe_gate)
-        return verbs.probe(context, bound.action.args, bound.action.expected)
+        found = verbs.probe(context, bound.action.args, bound.action.expected)
     except (CredentialMissing, SendAborted) as reason:
         return CannotTell(reason.detail)
     except Exception:
         log.exception("the probe of %s failed", call.tool)
         return CannotTell("the probe failed")
-
-
-def _landed(call: ToolCall, bound: Bound, found: Landed, actor: Actor) -> None:
-    done = Done(output=found.output, before=_before(call), after=found.after)
-    verified = verification.verify(call, bound, done)
-    with transaction.atomic(durable=True):
-        settlement.settle_open(call, bound, done, actor=actor, verified=verified)
+    return CannotTell(scrub(found.detail, context.credentials.values())) if isinstance(found, CannotTell) else found
 
 
 @transaction.atomic
-def _before(call: ToolCall) -> dict[str, Any] | None:
+def done_of(call: ToolCall, found: Landed) -> Done:
+    return Done(output=found.output, before=before_of(call), after=found.after)
+
+
+def before_of(call: ToolCall) -> JsonObject | None:
     return content(call.before_digest)
 
 
 @transaction.atomic(durable=True)
-def _absent_or_unclear(call: ToolCall, found: NotLanded | CannotTell, actor: Actor) -> None:
-    now = clock.now()
-    event = CallProbed(call.pk, call.attempts, call.probes + 1, call.tool, _WORDS[type(found)])
-    record(event, actor=actor, workspace_id=call.workspace_id, run_id=call.told_run_id)
-    sent_at = call.dispatched_at or now
-    settle_time_s = dispatched(call).tool.action.settle_time_s
-    if isinstance(found, NotLanded) and clocks.absence_proven(sent_at, now, settle_time_s):
-        settlement.settle_open(call, dispatched(call), Failed(False, "not_landed"), actor=actor)
+def _claim(call_id: UUID) -> ToolCall | None:
+    return locks.claim(call_id, frozenset({CallState.UNKNOWN}))
+
+
+def _found(call: ToolCall, bound: Bound, found: Probe, looked_at: datetime, actor: Actor) -> None:
+    if not isinstance(found, Landed):
+        _absent_or_unclear(call, bound, found, looked_at, actor)
         return
-    _look_again(call, found, settle_time_s)
+    done = done_of(call, found)
+    verified = verification.verify(call, bound, done)
+    if verification.unreadable(verified):
+        _absent_or_unclear(call, bound, CannotTell(verification.WORDS), looked_at, actor)
+        return
+    with transaction.atomic(durable=True):
+        _note(call, "landed", "")
+        settlement.settle_open(call, bound, done, actor=actor, verified=verified)
 
 
-def _look_again(call: ToolCall, found: NotLanded | CannotTell, settle_time_s: int) -> None:
+@transaction.atomic(durable=True)
+def _absent_or_unclear(
+    call: ToolCall, bound: Bound, found: NotLanded | CannotTell, looked_at: datetime, actor: Actor
+) -> None:
+    """An absence counts when the look began after the settle time: what came in during it was not seen."""
+    word, detail = ("cannot_tell", found.detail) if isinstance(found, CannotTell) else ("not_landed", "")
+    record(
+        CallProbed(call.pk, call.attempts, call.probes + 1, call.tool, word),
+        actor=actor,
+        workspace_id=call.workspace_id,
+        run_id=call.told_run_id,
+    )
+    _note(call, word, detail)
+    over = _sent_until(call, looked_at) + timedelta(seconds=bound.tool.action.settle_time_s)
+    if isinstance(found, NotLanded) and looked_at >= over:
+        settlement.settle_open(call, bound, Failed(False, "not_landed"), actor=actor)
+        return
+    _look_again(call, bound, over if isinstance(found, NotLanded) else None, actor)
+
+
+def _look_again(call: ToolCall, bound: Bound, over: datetime | None, actor: Actor) -> None:
     """Later; an absence is looked at once more when the settle time is over, doubt goes to a person."""
     probes = call.probes + 1
     retry_at = clocks.next_probe(clock.now(), probes)
-    if isinstance(found, NotLanded) and call.dispatched_at:
-        over = call.dispatched_at + timedelta(seconds=settle_time_s)
+    if over is not None:
         retry_at = min(retry_at, over) if retry_at else over
-    code = call.code if retry_at else NEEDS_PERSON
+    code = call.code if retry_at else reconciling.NEEDS_PERSON
     locks.move(call, CallState.UNKNOWN, probes=probes, retry_at=retry_at, code=code, lease_until=None)
+    if retry_at is None:
+        reconciling.open_task(call, bound, actor=actor)
 
 
-_WORDS: Mapping[type, str] = MappingProxyType({NotLanded: "not_landed", CannotTell: "cannot_tell"})
+def _sent_until(call: ToolCall, looked_at: datetime) -> datetime:
+    """After this no byte of the attempt was on its way: its worker said so, or its window and deadline are over."""
+    attempt = CallAttempt.objects.filter(call=call, number=call.attempts).first()
+    if attempt is not None and attempt.settled_at is not None:
+        return attempt.settled_at
+    sent_at = call.dispatched_at or looked_at
+    return sent_at + timedelta(seconds=clocks.SEND_WINDOW_S + clocks.HARD_DEADLINE_S)
+
+
+def _note(call: ToolCall, found: str, detail: str) -> None:
+    """What the target answered, for whoever has to decide by hand."""
+    CallProbe.objects.create(call=call, attempt=call.attempts, number=call.probes + 1, found=found, detail=detail[:500])

@@ -25,6 +25,9 @@ from tenants.errors import CredentialMissing, HaltsUnreadable
 
 log = get_logger(__name__)
 
+CLOCK_SKEW_S = 300
+"""How far a vendor's clock may be behind ours."""
+
 
 def send(call: ToolCall, bound: Bound, ticket: Ticket, *, sealed: bool) -> Outcome:
     """Do it. A defect of the driver is Unknown too: nobody can say what had left by then."""
@@ -53,6 +56,8 @@ def context_for(call: ToolCall, instance: ConnectorInstance, *, gate: Callable[[
         marker=call.marker,
         deadline=clock.monotonic() + clocks.deadline_s(tool.action.deadline_s),
         on_first_byte=gate,
+        again=call.attempts > 1,
+        since=call.created_at.timestamp() - CLOCK_SKEW_S,
     )
 
 

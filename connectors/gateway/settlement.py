@@ -10,9 +10,9 @@ from typing import Any
 from django.db import transaction
 
 from connectors import locks
-from connectors.calls import CallState, Lane
+from connectors.calls import CallState
 from connectors.events import CallCompleted, CallFailed, CallNotSent, CallUnknown
-from connectors.gateway import breaker, clocks, spending, tools
+from connectors.gateway import breaker, clocks, reconciling, spending, tools
 from connectors.gateway.binding import Bound, content
 from connectors.gateway.display import recipe_document
 from connectors.models import CallAttempt, ToolCall
@@ -39,6 +39,8 @@ from metering import services as metering
 from metering.types import Cost, Usage
 from tenants import payloads
 from tenants.actors import Actor
+
+BY_PERSON = "landed_says_person"
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,8 @@ def settle_open(
     call: ToolCall, bound: Bound, outcome: Outcome, *, actor: Actor, verified: Verified | None = None
 ) -> None:
     """Settle as part of an open transaction; not known from sending, so the circuit learns nothing."""
+    if call.state == CallState.UNKNOWN:
+        reconciling.found_out(call)
     _OUTCOMES[type(outcome)](Settling(call, bound, actor, verified), outcome)
 
 
@@ -84,11 +88,12 @@ def _done(now: Settling, outcome: Done) -> None:
         return
     call, undo = now.call, _undo(now, outcome)
     cost = _book(now, spending.used(call, outcome.usage))
+    state, code, detail = _done_state(now, outcome, problem)
     locks.move(
         call,
-        CallState.SUCCEEDED,
-        code="output_invalid" if problem else "",
-        detail=problem,
+        state,
+        code=code,
+        detail=detail[:500],
         label=_label(now),
         output_digest=payloads.put_json(outcome.output),
         before_digest=_kept(outcome.before) or call.before_digest,
@@ -96,7 +101,7 @@ def _done(now: Settling, outcome: Done) -> None:
         undo_digest=_kept(recipe_document(undo)),
         **_settled(),
     )
-    _close_attempt(call, "done", call.code, "", outcome.wire)
+    _close_attempt(call, "done", call.code, call.detail, outcome.wire)
     _record(now, _completed(now, outcome, cost))
 
 
@@ -174,14 +179,21 @@ def _failed_state(outcome: Failed) -> tuple[CallState, datetime | None]:
     return CallState.FAILED_TRANSIENT, clock.now() + timedelta(seconds=pause)
 
 
+def _done_state(now: Settling, outcome: Done, problem: str) -> tuple[CallState, str, str]:
+    """State, code and detail. An undo that does not read back as it should has not undone: others were there."""
+    if now.verified is not None and not now.verified.reads_as_written:
+        return CallState.CONFLICT, "read_back_differs", now.verified.detail
+    if not outcome.output and now.call.state == CallState.UNKNOWN:
+        return CallState.SUCCEEDED, BY_PERSON, ""
+    return CallState.SUCCEEDED, "output_invalid" if problem else "", problem
+
+
 def _label(now: Settling) -> str:
-    """An undo is only as good as the read that followed it."""
-    if now.call.lane != Lane.COMPENSATION or now.call.compensates_id is None:
+    """An undo is only as good as the read that followed it; without one (a person's word) it has no label."""
+    if now.verified is None:
         return ""
-    verified = now.verified
-    if verified is None or not verified.reads_as_written:
-        return (verified.label if verified and verified.label else Label.FAILED).value
-    return (verified.label or Label.OFFSET).value
+    good = now.verified.label or Label.OFFSET
+    return (good if now.verified.reads_as_written else Label.CONFLICT).value
 
 
 def _failed_label(call: ToolCall, state: CallState) -> str:

@@ -64,6 +64,12 @@ class RestoreRecord:
             table=self.desk.table,
         )
 
+    def by_hand(self, args: JsonObject, marker: str) -> str:
+        return (
+            f"Open the {self.desk.word} {args['sys_id']} in ServiceNow and read its work notes: the roll-back landed if"
+            f" one of them ends with {marker}."
+        )
+
     def undo(
         self,
         args: JsonObject,

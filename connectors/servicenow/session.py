@@ -153,7 +153,7 @@ def probe(
     except UNREADABLE as error:
         return CannotTell(str(error))
     if carries(cells, ctx.marker):
-        return Landed(landed(cells), {**image(cells, fields), "marker": ctx.marker})
+        return Landed(landed(cells), {**image(cells, fields), "marker": ctx.marker, "late": True})
     changed = differing(cells, expected)
     if changed:
         return CannotTell(f"no marker, but changed since: {', '.join(changed)}")

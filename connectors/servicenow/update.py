@@ -84,6 +84,12 @@ class UpdateRecord:
             table=self.desk.table,
         )
 
+    def by_hand(self, args: JsonObject, marker: str) -> str:
+        return (
+            f"Open the {self.desk.word} {args['sys_id']} in ServiceNow and read its work notes: the update landed if"
+            f" one of them ends with {marker}; the fields {', '.join(sorted(args['fields']))} came in the same write."
+        )
+
     def undo(self, args: JsonObject, before: JsonObject | None, after: JsonObject | None) -> UndoRecipe | None:
         """The restore of the same table, with the value before and the value written, field by field."""
         if before is None:
@@ -131,7 +137,7 @@ def _done(before: Cells | None, after: Cells, args: JsonObject, marker: str) -> 
     return Done(
         output=output,
         before=image(before, fields) if before is not None else None,
-        after={**image(after, fields), "marker": marker},
+        after={**image(after, fields), "marker": marker, **({} if before is not None else {"late": True})},
     )
 
 
@@ -150,20 +156,36 @@ def _output(cells: Cells, fields: Mapping[str, str], marker: str) -> JsonObject:
 
 
 def _count(cells: Cells) -> int:
-    value = str(cells["sys_mod_count"]["value"])
-    return int(value) if value.isdigit() else -1
+    return _number(cells["sys_mod_count"]["value"])
+
+
+def _number(value: object) -> int:
+    text = str(value)
+    return int(text) if text.isdigit() else -1
 
 
 def _reversals(
     fields: Mapping[str, str], before: Mapping[str, Any], after: Mapping[str, Any] | None
 ) -> dict[str, dict[str, str]]:
     """Before and written value of every field that changed with our write, business rules included."""
-    left = {**fields, **{name: after[name] for name in {*fields, *SIDE_EFFECTS}}} if after else fields
+    left = {**fields, **_left(fields, before, after)} if after else fields
     return {
         name: {"before": before[name], "written": value}
         for name, value in sorted(left.items())
         if before[name] != value
     }
+
+
+def _left(fields: Mapping[str, str], before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, str]:
+    """What the write left behind, as far as it was ours.
+
+    An image that was read later than the write may show what others wrote since: of that only what we sent
+    counts, and what rules added only if nobody wrote in between.
+    """
+    if not after.get("late"):
+        return {name: after[name] for name in {*fields, *SIDE_EFFECTS}}
+    alone = _number(after.get("sys_mod_count")) == _number(before.get("sys_mod_count")) + 1
+    return {name: after[name] for name in SIDE_EFFECTS if alone and name not in fields}
 
 
 def _summary(before: Mapping[str, Any], fields: Mapping[str, object]) -> str:

@@ -35,7 +35,7 @@ def _settle(run_id: UUID, said: Said, actor: Actor) -> str:
 def _resolve(run_id: UUID, said: Said, actor: Actor) -> str:
     answer = said.get("answer", "")
     if answer not in set(Answer):
-        raise Invalid("say landed, not_landed or abandon", field="answer")
+        raise Invalid("say landed, not_landed or undo", field="answer")
     services.resolve_unknown(run_id=run_id, step=said.get("step", ""), answer=Answer(answer), actor=actor)
     return "Told. The run goes on from there."
 

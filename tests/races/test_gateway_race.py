@@ -1,5 +1,6 @@
 """Many workers at one call, and the kill switch among them: judged by the stand-ins' ledger."""
 
+import itertools
 import threading
 import uuid
 from collections.abc import Callable
@@ -10,10 +11,13 @@ import pytest
 from django.db import connections, transaction
 
 from approvals import ports
-from connectors import gateway
+from connectors import claims, gateway
+from connectors import ports as connector_ports
 from connectors.calls import CallState
 from connectors.circuits import THRESHOLD
-from connectors.models import CallAttempt, Circuit, ToolCall
+from connectors.gateway import clocks
+from connectors.models import CallAttempt, Circuit, ReconcileTask, ToolCall
+from controlplane.lib.errors import Conflict
 from evidence.models import Event
 from tenants import halts, scope
 from tenants.models import Halt
@@ -96,7 +100,8 @@ def test_after_a_halt_is_engaged_no_dispatch_commits(
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:
         thread.start()
-    threading.Event().wait(1.0)
+    while not vendors.log("/api/now"):
+        threading.Event().wait(0.05)
     halt = halts.engage(
         scope=halts.Scope(halts.Kind.TENANT), mode=Halt.Mode.FREEZE, reason="race", actor=committed.admin
     )
@@ -132,3 +137,45 @@ def test_of_twenty_workers_at_an_open_circuit_one_tries(committed: SimpleNamespa
     with transaction.atomic():
         assert (Circuit.objects.get().state, Circuit.objects.get().trips) == ("open", 2)
         assert Event.objects.filter(type="connector.circuit_opened").count() == 1
+
+
+def test_of_twenty_answers_to_one_reconcile_task_one_wins(
+    committed: SimpleNamespace,
+    vendors: StandIns,
+    approve: Callable[..., Any],
+    actor_of: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Half say that it landed, half that it did not: the call is settled once, told once, sent no second time."""
+    heard: list[Any] = []
+    monkeypatch.setattr(connector_ports.reconciled, "_bound", heard.append)
+    args = ground.update_args(vendors.incident(category="inquiry"))
+    call = ground.go(committed, ground.spec_for(committed, "servicenow.incident.update", "servicenow", args))
+    approve(committed, call.request_id)
+    vendors.fault("drop_before", method="PATCH", path="/api/now")
+    engine = ground.worker(committed)
+    gateway.advance(call_id=call.call_id, actor=engine)
+    vendors.fault("status", times=len(clocks.PROBE_AFTER_S), method="GET", path="/api/now")
+    for _ in clocks.PROBE_AFTER_S:
+        gateway.probe(call_id=call.call_id, actor=engine)
+    with transaction.atomic():
+        task = ReconcileTask.objects.get(call_id=call.call_id)
+    people = [actor_of(user, committed.tenant) for user in (committed.alice, committed.dana)]
+    turns = itertools.count()
+
+    def answer() -> str:
+        turn = next(turns)
+        said = ("landed", "not_landed")[turn % 2]
+        try:
+            claims.answer(task_id=task.pk, answer=said, note="seen", actor=people[turn % 2])
+        except Conflict:
+            return ""
+        return said
+
+    winners = [said for said in at_once(_in_scope(committed, answer), WORKERS) if said]
+    assert len(winners) == 1
+    with transaction.atomic():
+        assert ReconcileTask.objects.get(pk=task.pk).answer == winners[0]
+        assert Event.objects.filter(type="tool.call.resolved").count() == 1
+    assert len(heard) == 1
+    assert ground.writes(vendors) == []

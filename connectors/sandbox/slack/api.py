@@ -36,6 +36,7 @@ class WebApi:
             "users.info": self._users_info,
             "users.lookupByEmail": self._lookup,
             "conversations.history": self._history,
+            "conversations.replies": self._replies,
             "conversations.info": self._conversation,
             "usergroups.list": self.usergroups.listed,
             "usergroups.users.list": self.usergroups.users,
@@ -201,9 +202,25 @@ class WebApi:
         return {"user": _user(person)}
 
     def _history(self, fields: Fields) -> dict[str, Any]:
+        """Newest first, without the replies in threads."""
         messages = list(self.workspace.channels[self._channel(fields)].values())[::-1]
+        return self._page([message for message in messages if _root(message) == message["ts"]], fields)
+
+    def _replies(self, fields: Fields) -> dict[str, Any]:
+        """The thread of a message, oldest first; `ts` is that of its first message or of any reply."""
+        channel = self._channel(fields)
+        ts = str(fields.get("ts", ""))
+        if ts not in self.workspace.channels[channel]:
+            raise SlackError("thread_not_found")
+        root = _root(self.workspace.channels[channel][ts])
+        thread = [m for m in self.workspace.channels[channel].values() if _root(m) == root]
+        return self._page(thread, fields)
+
+    @staticmethod
+    def _page(messages: list[Message], fields: Fields) -> dict[str, Any]:
         oldest, latest = float(fields.get("oldest") or 0), float(fields.get("latest") or "inf")
-        chosen = [message for message in messages if oldest < float(message["ts"]) <= latest]
+        inclusive = str(fields.get("inclusive", "")).lower() in ("true", "1")
+        chosen = [m for m in messages if _within(float(m["ts"]), oldest, latest, inclusive=inclusive)]
         limit = int(fields.get("limit") or 100)
         whole = str(fields.get("include_all_metadata", "")).lower() in ("true", "1")
         shown = [m if whole else {k: v for k, v in m.items() if k != "metadata"} for m in chosen[:limit]]
@@ -225,6 +242,14 @@ class WebApi:
             origin="api",
             **about,
         )
+
+
+def _root(message: Message) -> str:
+    return str(message.get("thread_ts") or message["ts"])
+
+
+def _within(ts: float, oldest: float, latest: float, *, inclusive: bool) -> bool:
+    return oldest <= ts <= latest if inclusive else oldest < ts < latest
 
 
 def _user(person: accounts.Person) -> dict[str, Any]:

@@ -122,7 +122,7 @@ def test_what_no_probe_can_tell_goes_to_a_person(
     done = gateway.resolve(call_id=call.call_id, actor=dana, answer=Answer.LANDED)
     assert done.state is CallState.SUCCEEDED
     with pytest.raises(NotReconcilable):
-        gateway.resolve(call_id=call.call_id, actor=dana, answer=Answer.ABANDON)
+        gateway.resolve(call_id=call.call_id, actor=dana, answer=Answer.UNDO)
     assert len(ground.writes(vendors)) == 1
 
 
