@@ -14,6 +14,23 @@ class VersionPublished:
     digest: str
 
 
+@event("workflow.dry_run")
+@dataclass(frozen=True)
+class DryRunMade:
+    """Somebody looked at what a run would do; its reads, and the models it asked, are calls under `dry_run_id`."""
+
+    dry_run_id: UUID
+    workflow: str
+    version: str
+    definition_digest: str
+    environment: str
+    trigger: Committed
+    result: Committed
+    verdict: str
+    with_model: bool
+    ticket: str | None
+
+
 @event("run.started")
 @dataclass(frozen=True)
 class RunStarted:

@@ -41,6 +41,7 @@ from workflows.events import (
 )
 from workflows.models import DeadLetter, Run, Step
 from workflows.publishing import check, publish_version
+from workflows.rehearsal import dry_run
 from workflows.starting import Order, begin
 from workflows.types import (
     ENGINE_RUN_STATES,
@@ -53,6 +54,7 @@ from workflows.types import (
 __all__ = [
     "cancel",
     "check",
+    "dry_run",
     "publish_version",
     "redrive",
     "resolve_unknown",
