@@ -148,6 +148,47 @@ class Redriven:
     new_run_id: UUID
 
 
+@event("dead_letter.dismissed")
+@dataclass(frozen=True)
+class DeadLetterDismissed:
+    """Nobody needs it done any more. The letter stays and can be opened again."""
+
+    dead_letter_id: UUID
+    reason: str
+
+
+@event("dead_letter.reopened")
+@dataclass(frozen=True)
+class DeadLetterReopened:
+    dead_letter_id: UUID
+    reason: str
+
+
+@event("redrive.planned")
+@dataclass(frozen=True)
+class RedrivePlanned:
+    """A selection was frozen: `letters` of them, `selection` is the SHA-256 of their ids in order."""
+
+    job_id: UUID
+    connector: str
+    tool: str
+    code: str
+    letters: int
+    selection: str
+    per_minute: int
+    reason: str
+
+
+@event("redrive.moved")
+@dataclass(frozen=True)
+class RedriveMoved:
+    """Started, paused, resumed, stopped, or done; `counts` of its letters by state at that moment."""
+
+    job_id: UUID
+    state: str
+    counts: dict[str, int]
+
+
 @event("run.closed")
 @dataclass(frozen=True)
 class RunClosedEvent:
