@@ -23,6 +23,10 @@ class AssetInvalid(Invalid):
     code, title = "asset_invalid", "A prompt or schema cannot be used"
 
 
+class AssetTaken(Conflict):
+    code, title = "asset_taken", "This prompt or schema is published with another content"
+
+
 class RunClosed(Conflict):
     code, title = "run_closed", "The run is over"
 
@@ -40,15 +44,7 @@ class StartKeyReused(Conflict):
 
 
 class DeadLetterClosed(Conflict):
-    code, title = "dead_letter_closed", "The dead letter has been dealt with already"
-
-
-class NothingSelected(Conflict):
-    code, title = "nothing_selected", "No open dead letter is in the selection"
-
-
-class JobState(Conflict):
-    code, title = "redrive_state", "The redrive is not in a state that allows this"
+    code, title = "dead_letter_closed", "The dead letter has been redriven already"
 
 
 class NotATicket(Invalid):

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from jsonschema import Draft202012Validator, FormatChecker
+from jsonschema import FormatChecker
 
+from workflows.definition.json_schema import LinearValidator
 from workflows.definition.model import Definition
 from workflows.errors import InputsInvalid
 
@@ -15,7 +16,7 @@ def check_inputs(definition: Definition, trigger: dict[str, Any]) -> None:
     """Raises InputsInvalid, which names the members that are wrong, by path."""
     if definition.inputs is None:
         return
-    validator = Draft202012Validator(definition.inputs, format_checker=FormatChecker())
+    validator = LinearValidator(definition.inputs, format_checker=FormatChecker())
     found = sorted(
         validator.iter_errors(trigger), key=lambda error: (list(map(str, error.absolute_path)), error.message)
     )

@@ -1,46 +1,57 @@
-"""Publishing a definition: checked against what is installed, frozen with its prompts and schemas."""
+"""Publishing a definition: checked against what is there, frozen with its tools' versions, prompts and schemas."""
 
+from copy import deepcopy
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 
-from connectors import manifests
-from connectors.llm import library
-from connectors.types import Action
 from controlplane.lib.canonical import digest
 from evidence.services import record
 from tenants.actors import Actor
 from tenants.permissions import Perm, require
-from workflows.definition.lint import Catalogue
-from workflows.definition.loading import load
-from workflows.definition.model import MODEL_TOOL, Definition
+from workflows.assets import Assets, check_given, known_assets, named_by
+from workflows.cataloguing import catalogue
+from workflows.definition.catalogue import Catalogue
+from workflows.definition.loading import examine, read
+from workflows.definition.model import Definition, StepKind, build
 from workflows.errors import VersionNotNewer, VersionTaken, WorkflowUnknown
 from workflows.events import VersionPublished
 from workflows.models import Workflow, WorkflowVersion
 
-
-def check(source: str, *, file: str = "workflow.yaml") -> Definition:
-    """The definition in a text; raises DefinitionRefused with every finding."""
-    return load(source, file=file, catalogue=catalogue())
+NOTHING = Assets()
 
 
-def catalogue() -> Catalogue:
-    """What definitions may name: the tools of the installed manifests, the prompts and schemas of the library."""
-    return Catalogue(_tools(), frozenset(library.prompts()), frozenset(library.schemas()))
+@transaction.atomic
+def check(
+    *, workspace_id: UUID, source: str, actor: Actor, file: str = "workflow.yaml", assets: Assets = NOTHING
+) -> Definition:
+    """The definition in a text, as it would be published; nothing is written. Joins an open transaction.
+
+    Needs VIEW; raises DefinitionRefused with every finding, AssetInvalid, AssetTaken.
+    """
+    require(actor, Perm.VIEW, workspace_id)
+    check_given(assets, known_assets(workspace_id))
+    reading = read(source, file=file)
+    names = {step.sub.workflow for step in reading.definition.steps if step.sub is not None}
+    known = catalogue(workspace_id=workspace_id, assets=assets, names=names)
+    return _frozen(examine(reading, known), known)
 
 
 @transaction.atomic(durable=True)
-def publish_version(*, workspace_id: UUID, source: str, actor: Actor, file: str = "workflow.yaml") -> WorkflowVersion:
+def publish_version(
+    *, workspace_id: UUID, source: str, actor: Actor, file: str = "workflow.yaml", assets: Assets = NOTHING
+) -> WorkflowVersion:
     """Publish a definition under the name and version it carries. The same content again is the same row.
 
-    New runs use the highest version. Needs MANAGE_WORKFLOWS; raises DefinitionRefused, VersionTaken for
-    other content under a published version, VersionNotNewer for one below the highest.
+    New runs use the highest version. `assets`: prompts and schemas that it names beside those of the library
+    and those published before. Needs MANAGE_WORKFLOWS; raises DefinitionRefused, VersionTaken for other content
+    under a published version, VersionNotNewer for one below the highest, AssetInvalid, AssetTaken.
     """
     require(actor, Perm.MANAGE_WORKFLOWS, workspace_id)
-    definition = check(source, file=file)
-    assets = _assets(definition)
-    content = digest({"definition": definition.document, "assets": assets})
+    definition = check(workspace_id=workspace_id, source=source, actor=actor, file=file, assets=assets)
+    kept = named_by(definition, known_assets(workspace_id) | assets)
+    content = digest({"definition": definition.document, "assets": kept})
     workflow = _workflow(workspace_id, definition.name)
     known = WorkflowVersion.objects.filter(workflow=workflow, version=definition.version).first()
     if known is not None:
@@ -52,7 +63,7 @@ def publish_version(*, workspace_id: UUID, source: str, actor: Actor, file: str 
         digest=content,
         source=source,
         document=definition.document,
-        assets=assets,
+        assets=kept,
         published_by=actor.id,
         published_label=actor.label,
     )
@@ -100,16 +111,10 @@ def _check_newer(workflow: Workflow, version: str) -> None:
         raise VersionNotNewer(f"{highest} is published, {version} is older")
 
 
-def _tools() -> dict[str, Action]:
-    return {tool: action for manifest in manifests.catalogue().values() for tool, action in manifest.actions.items()}
-
-
-def _assets(definition: Definition) -> dict[str, Any]:
-    """The text of every prompt and schema that is named, so that the version means the same for ever."""
-    assets: dict[str, Any] = {}
-    for step in definition.steps:
-        if step.tool == MODEL_TOOL:
-            prompt, schema = step.arguments["prompt"], step.arguments["schema"]
-            assets[f"prompts/{prompt}"] = library.prompt(prompt)
-            assets[f"schemas/{schema}"] = library.schema(schema)
-    return assets
+def _frozen(definition: Definition, known: Catalogue) -> Definition:
+    """The definition with the version of every tool written out: a later manifest does not change what it means."""
+    document: dict[str, Any] = deepcopy(definition.document)
+    for step, written in zip(definition.steps, document["spec"]["steps"], strict=True):
+        if step.kind is StepKind.CALL:
+            written["call"] = f"{step.tool}@{step.tool_version or known.tools[step.tool].version}"
+    return build(document)

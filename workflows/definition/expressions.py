@@ -18,11 +18,24 @@ from cel_expr_python import cel
 from controlplane.lib.errors import Invalid
 
 MAX_LENGTH = 1000
+MAX_NESTING = 30
+MAX_LOOPS = 2
+"""Loops inside loops. The engine itself stops an evaluation after 10,000 rounds."""
+
+MOST_ROUNDS, MOST_READ = 10_000, 50_000_000
+"""Rounds of all loops together, as the engine counts them; and rounds times the longest text that they may read,
+in characters: about a second."""
+
+MOST_VALUES, MOST_CHARACTERS = 50_000, 1_000_000
+"""How large a result may be."""
 
 _OPEN, _CLOSE = "${{", "}}"
 _ERROR_AT = re.compile(r"<input>:(\d+):(\d+): ([^\n]*)")
 _STRING = re.compile(r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'', re.DOTALL)
 _STEP = re.compile(r"\bsteps\.([A-Za-z_][A-Za-z0-9_]*)")
+_LOOPS = "map|filter|all|exists|exists_one|transformList|transformMap|transformMapEntry"
+_LOOP = re.compile(rf"\.\s*(?:{_LOOPS})\s*\(")
+_BRACKET = re.compile(rf"(\.\s*(?:{_LOOPS})\s*)?\(|[\[{{}}\])]")
 _WORD = re.compile(r"(?<![.\w])[A-Za-z_]\w*")
 _MAPS = ("trigger", "event", "constants", "run")
 
@@ -31,6 +44,12 @@ class ExpressionError(Invalid):
     """An expression does not parse, names something unknown, or fails on the data. Never retried."""
 
     code, title = "expression_error", "An expression cannot be evaluated"
+
+
+class ExpressionCostly(ExpressionError):
+    """An expression is too large, loops too deep, or its data make it so. Never retried."""
+
+    code, title = "expression_too_costly", "An expression costs too much"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,27 +107,93 @@ class Names:
     items: frozenset[str] = frozenset()
 
 
-def compile_expression(expression: str, names: Names) -> Any:
-    """Check syntax, names and types; raises `ExpressionError` with line and column inside the expression."""
+def within_bounds(expression: str) -> None:
+    """Refuse what is too long, nested too deep or loops in too many loops; raises `ExpressionCostly`."""
     if len(expression) > MAX_LENGTH:
-        raise ExpressionError(f"longer than {MAX_LENGTH} characters")
+        raise ExpressionCostly(f"longer than {MAX_LENGTH} characters")
+    open_loops: list[bool] = []
+    for opening in _BRACKET.finditer(_STRING.sub("''", expression)):
+        if opening[0] in ")]}":
+            del open_loops[-1:]
+            continue
+        open_loops.append(opening[1] is not None)
+        if len(open_loops) > MAX_NESTING:
+            raise ExpressionCostly(f"nested deeper than {MAX_NESTING}")
+        if sum(open_loops) > MAX_LOOPS:
+            raise ExpressionCostly(f"more than {MAX_LOOPS} loops inside each other")
+
+
+def compile_expression(expression: str, names: Names) -> Any:
+    """Check syntax and names; raises `ExpressionError` with line and column inside the expression."""
+    within_bounds(expression)
     try:
         return _environment(names).compile(expression)
     except RuntimeError as error:
-        raise _at(str(error)) from error
+        raise problem_of(error) from error
 
 
 def evaluate(expression: str, names: Names, values: Mapping[str, Any]) -> Any:
-    """The JSON value of an expression. `values` holds `trigger`, `steps.<id>.output`, … by full name."""
-    compiled = _compiled(expression, names)
+    """The JSON value of an expression. `values` holds `trigger`, `steps.<id>.output`, … by full name.
+
+    Bounded: `ExpressionCostly` when data make a loop or its result too large.
+    """
+    compiled, loops = _compiled(expression, names)
+    if loops:
+        _small_enough(expression, values)
     try:
         result = compiled.eval(data=dict(values))
-        plain = result.plain_value()
+        plain = _Meter(expression).plain(result) if loops else result.plain_value()
     except (RuntimeError, ValueError, TypeError) as error:
-        raise ExpressionError(f"`{expression}`: {error}") from error
+        raise _failed(expression, str(error)) from error
     if result.type().name() == "ERROR":
-        raise ExpressionError(f"`{expression}`: {plain}")
+        raise _failed(expression, str(plain))
     return _json(plain, expression)
+
+
+def _failed(expression: str, problem: str) -> ExpressionError:
+    kind = ExpressionCostly if "budget exceeded" in problem else ExpressionError
+    return kind(f"`{expression}`: {problem}")
+
+
+def _small_enough(expression: str, values: Mapping[str, Any]) -> None:
+    """What all rounds together may read is bounded; what the expression does not name does not count."""
+    named = [value for name, value in values.items() if name in expression]
+    longest = max((len(text) for _, text in texts_in(named)), default=0)
+    most = max((len(inner) for inner in _containers(named)), default=0)
+    loops = min(len(_LOOP.findall(expression)), MAX_LOOPS)
+    rounds = min(max(most, expression.count(",") + 1) ** loops, MOST_ROUNDS)
+    if rounds * longest > MOST_READ:
+        raise ExpressionCostly(f"`{expression}`: a loop over {most} members with a text of {longest} characters")
+
+
+def _containers(value: Any) -> Iterator[Mapping[str, Any] | list[Any]]:
+    if isinstance(value, Mapping | list):
+        yield value
+        for member in value.values() if isinstance(value, Mapping) else value:
+            yield from _containers(member)
+
+
+class _Meter:
+    """Takes the result of a loop out piece by piece, and stops when it is too much."""
+
+    def __init__(self, expression: str) -> None:
+        self._expression = expression
+        self._values = self._characters = 0
+
+    def plain(self, value: Any) -> Any:
+        inner = value.value()
+        self._count(inner)
+        if isinstance(inner, list):
+            return [self.plain(member) for member in inner]
+        if isinstance(inner, dict):
+            return {key: self.plain(member) for key, member in inner.items()}
+        return value.plain_value()
+
+    def _count(self, inner: Any) -> None:
+        self._values += 1
+        self._characters += len(inner) if isinstance(inner, str) else 0
+        if self._values > MOST_VALUES or self._characters > MOST_CHARACTERS:
+            raise ExpressionCostly(f"`{self._expression}` makes more than a run can carry")
 
 
 def holds(expression: str, names: Names, values: Mapping[str, Any]) -> bool:
@@ -180,22 +265,25 @@ def steps_named(expressions: Sequence[str]) -> frozenset[str]:
 
 
 @lru_cache(maxsize=2048)
-def _compiled(expression: str, names: Names) -> Any:
-    return compile_expression(expression, names)
+def _compiled(expression: str, names: Names) -> tuple[Any, bool]:
+    """The program, and whether it has a loop."""
+    return compile_expression(expression, names), _LOOP.search(_STRING.sub("''", expression)) is not None
 
 
 @lru_cache(maxsize=256)
 def _environment(names: Names) -> Any:
     anything = cel.Type("map<string, dyn>")
     variables = {name: anything for name in _MAPS if name in names.maps}
-    for step in names.steps:
-        variables[f"steps.{step}.output"] = anything
+    for step in names.steps:  # a loop's output is a list
+        variables[f"steps.{step}.output"] = cel.Type.DYN
         variables[f"steps.{step}.state"] = cel.Type.STRING
     variables |= dict.fromkeys(names.items, cel.Type.DYN)
     return cel.NewEnv(variables=variables)
 
 
-def _at(message: str) -> ExpressionError:
+def problem_of(error: RuntimeError) -> ExpressionError:
+    """What the compiler says, with line and column inside the expression."""
+    message = str(error)
     found = _ERROR_AT.search(message)
     if found is None:
         return ExpressionError(message.split("\n", 1)[0])

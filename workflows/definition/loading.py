@@ -1,15 +1,17 @@
 """From text to a checked definition."""
 
 import json
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
+from workflows.definition.catalogue import Catalogue
 from workflows.definition.findings import DefinitionRefused, Finding
-from workflows.definition.lint import Catalogue, lint
+from workflows.definition.json_schema import LinearValidator
+from workflows.definition.lint import lint
 from workflows.definition.model import Definition, build, document_of
 from workflows.definition.source import Source, parse
 
@@ -17,15 +19,32 @@ _SCHEMA = Path(__file__).resolve().parent.parent / "schemas" / "workflow-1.json"
 _ALTERNATIVES = ("call", "compute", "wait", "run")
 
 
-def load(text: str, *, file: str, catalogue: Catalogue) -> Definition:
-    """Parse, validate and lint; raises `DefinitionRefused` with all findings of the first bad stage."""
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A definition that satisfies the schema, and where each part of it stands."""
+
+    definition: Definition
+    source: Source
+
+
+def read(text: str, *, file: str) -> Reading:
+    """Parse and validate; raises `DefinitionRefused` with all findings of the first bad stage."""
     source = parse(text, file=file)
     if findings := schema_findings(source):
         raise DefinitionRefused(findings)
-    definition = build(document_of(source.value))
-    if findings := lint(definition, source, catalogue):
+    return Reading(build(document_of(source.value)), source)
+
+
+def examine(reading: Reading, catalogue: Catalogue) -> Definition:
+    """The definition, when lint has nothing to say; else raises `DefinitionRefused`."""
+    if findings := lint(reading.definition, reading.source, catalogue):
         raise DefinitionRefused(findings)
-    return definition
+    return reading.definition
+
+
+def load(text: str, *, file: str, catalogue: Catalogue) -> Definition:
+    """From text to a checked definition; raises `DefinitionRefused`."""
+    return examine(read(text, file=file), catalogue)
 
 
 def schema_findings(source: Source) -> list[Finding]:
@@ -72,5 +91,5 @@ def _hint(error: ValidationError) -> str:
 
 
 @cache
-def _validator() -> Draft202012Validator:
-    return Draft202012Validator(json.loads(_SCHEMA.read_text()))
+def _validator() -> Any:
+    return LinearValidator(json.loads(_SCHEMA.read_text()))

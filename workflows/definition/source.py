@@ -6,7 +6,7 @@ tags, no duplicate keys, no floats and dates (they have no canonical form), boun
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias, cast
 
 from ruamel.yaml import YAML
@@ -37,6 +37,7 @@ class Source:
     file: str
     value: Json
     marks: dict[Path, tuple[int, int]]
+    text: str = field(default="", repr=False)
 
     def place(self, *path: str | int) -> Place:
         """The position of a member, or of the nearest ancestor that the file has."""
@@ -53,7 +54,7 @@ def parse(text: str, *, file: str) -> Source:
     root = _compose(text, file)
     marks: dict[Path, tuple[int, int]] = {}
     value = _Reader(file, marks).read(root, ())
-    return Source(file, value, marks)
+    return Source(file, value, marks, text)
 
 
 def _compose(text: str, file: str) -> Node:

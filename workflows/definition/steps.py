@@ -122,7 +122,7 @@ def step_of(step: dict[str, Any]) -> StepSpec:
         arguments=step.get("compute", step.get("with", {})),
         needs=frozenset(step.get("needs", ())) | steps_named(expressions),
         when=step.get("when"),
-        max_retries=retry.get("max", DEFAULT_RETRIES),
+        max_retries=retry.get("max", 0 if "irreversible" in step else DEFAULT_RETRIES),
         timeout_s=seconds(step["timeout"]) if "timeout" in step else DEFAULT_TIMEOUT_S,
         irreversible=step.get("irreversible", False),
         expressions=expressions,

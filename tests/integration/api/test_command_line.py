@@ -68,10 +68,7 @@ def refused(result: Result) -> Exit:
 LISTS = (
     "runs list --state NEEDS_ATTENTION",
     "approvals list --which all",
-    "dead-letters list",
-    "dead-letters list --state DISMISSED",
-    "dead-letters groups",
-    "dead-letters jobs list",
+    "dlq list",
     "connectors list",
     "workflows list",
     "policies active",

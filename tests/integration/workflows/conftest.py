@@ -150,7 +150,7 @@ spec:
       call: slack.message.post
       needs: [two]
       when: "!has(trigger.short)"
-      with: {channel: C0ITSM, text: "three ${{ steps.read.output.value }}"}
+      with: {channel: C0ITSM, text: "three ${{ dyn(steps.read.output).value }}"}
 """
 
 

@@ -11,7 +11,7 @@ from controlplane.lib import clock
 from evidence.models import Event
 from tenants.errors import PermissionMissing
 from tests.integration.workflows.double import DONE, at
-from workflows import letters, library, services, starting, sweeping
+from workflows import library, services, starting, sweeping
 from workflows.definition.findings import DefinitionRefused
 from workflows.errors import (
     ConnectorMissing,
@@ -55,7 +55,9 @@ def runs():
 
 def test_the_library_is_clean(unruled):
     for name in library.names():
-        assert services.check(library.source(name.rpartition("-")[0])).name == name.rpartition("-")[0]
+        source = library.source(name.rpartition("-")[0])
+        checked = services.check(workspace_id=unruled.side.workspace.id, source=source, actor=unruled.alice)
+        assert f"{checked.name}-{checked.version}" == name
 
 
 def test_the_same_content_again_is_the_same_version(unruled):
@@ -174,11 +176,11 @@ def test_a_dead_letter_is_redriven_once_as_a_new_run(script):
     old, letter = dead(script)
     assert (old.state, old.code) == ("FAILED", "retries_exhausted")
     script.door.script["one"] = [DONE]
-    run = letters.redrive(dead_letter_id=letter.pk, actor=script.floor.dana)
+    run = services.redrive(dead_letter_id=letter.pk, actor=script.floor.dana)
     assert (run.redrive_of, run.ticket_key) == (old.pk, old.ticket_key)
     assert script.wake(run).state == "SUCCEEDED"
     with pytest.raises(DeadLetterClosed):
-        letters.redrive(dead_letter_id=letter.pk, actor=script.floor.dana)
+        services.redrive(dead_letter_id=letter.pk, actor=script.floor.dana)
 
 
 def test_an_open_run_is_not_redriven(script):
@@ -189,7 +191,7 @@ def test_an_open_run_is_not_redriven(script):
     with transaction.atomic():
         letter = DeadLetter.objects.get(run=run)
     with pytest.raises(RunNotWaiting):
-        letters.redrive(dead_letter_id=letter.pk, actor=script.floor.dana)
+        services.redrive(dead_letter_id=letter.pk, actor=script.floor.dana)
 
 
 def test_only_operators_cancel_and_only_runs_that_are_there(script):

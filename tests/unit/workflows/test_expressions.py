@@ -1,6 +1,7 @@
 import pytest
 
 from workflows.definition.expressions import (
+    ExpressionCostly,
     ExpressionError,
     Names,
     evaluate,
@@ -46,8 +47,8 @@ BAD = {
     "9223372036854775807 + trigger.n": "overflow",
     "1 / 0": "divide by zero",
     "x" * 1001: "longer than",
-    "(" * 400 + "1" + ")" * 400: "recursion",
-    "[1,2,3,4,5,6,7,8,9,0].all(a, " * 6 + "true" + ")" * 6: "budget",
+    "(" * 31 + "1" + ")" * 31: "nested deeper",
+    "[1].all(a, " * 3 + "true" + ")" * 3: "loops inside each other",
 }
 
 
@@ -107,3 +108,31 @@ def test_an_open_expression_is_refused():
 
 def test_steps_in_quotes_are_not_references():
     assert steps_named(["steps.triage.output.x == 'steps.write.output'"]) == {"triage"}
+
+
+COSTLY = {
+    "trigger.many.map(a, trigger.many.map(b, a + b))": "budget exceeded",
+    "trigger.many.map(a, trigger.fair)": "more than a run can carry",
+    "trigger.many.exists(a, trigger.long.matches('x+y'))": "a loop over 2000 members",
+    "trigger.many.map(a, trigger.long)": "with a text of 30000 characters",
+}
+
+
+@pytest.mark.parametrize("expression", COSTLY)
+def test_what_data_make_too_large_is_refused_with_a_code(expression):
+    trigger = {"many": list(range(2000)), "fair": "x" * 1_000}
+    trigger |= {"long": "x" * 30_000} if "long" in expression else {}
+    with pytest.raises(ExpressionCostly, match=COSTLY[expression]) as refused:
+        evaluate(expression, NAMES, VALUES | {"trigger": trigger})
+    assert refused.value.code == "expression_too_costly"
+
+
+def test_a_long_text_outside_of_a_loop_is_no_matter():
+    values = VALUES | {"trigger": {"long": "x" * 100_000}}
+    assert evaluate("trigger.long.size()", NAMES, values) == 100_000
+
+
+def test_a_loop_over_data_has_its_json_value():
+    values = VALUES | {"trigger": {"rows": [{"a": {"b": [1, None, "t", True]}}]}}
+    assert evaluate("trigger.rows.map(r, r.a)", NAMES, values) == [{"b": [1, None, "t", True]}]
+    assert evaluate("trigger.rows.map(r, {'x': r.a.b[2]})", NAMES, values) == [{"x": "t"}]
