@@ -1,5 +1,6 @@
 """Content on its way into an event: a commitment takes its place, the content itself goes elsewhere or nowhere."""
 
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 from uuid import UUID
@@ -8,14 +9,55 @@ from controlplane.lib.events import Committed
 from evidence import shredding
 from evidence.models import Content
 from evidence.verify import commitment, envelope
-from tenants import payloads, scope
+from tenants import payloads, quick, scope
 from tenants.models import Tenant
 
 
-class Committer:
-    """The commitments of one event. Key and opt-in are read once, and only when there is content."""
+class Sealer:
+    """What the events of one transaction share: shred keys and opt-in, read once and only when there is content."""
 
-    def __init__(self, event_id: UUID, subject_id: UUID) -> None:
+    def __init__(self, subjects: Iterable[UUID]) -> None:
+        self._subjects = list(subjects)
+        self._contents: list[tuple[UUID, str, Committed]] = []
+
+    def of(self, event_id: UUID, subject_id: UUID) -> "Committer":
+        return Committer(self, event_id, subject_id)
+
+    def shred_key(self, subject_id: UUID) -> bytes:
+        key = self._shred_keys.get(subject_id)
+        if key is None:
+            key = self._shred_keys[subject_id] = shredding.create(subject_id)
+        return key
+
+    def take(self, event_id: UUID, path: str, committed: Committed) -> None:
+        """Content that a tenant opted in to keep is kept, by `keep`."""
+        if self._keeps_content:
+            self._contents.append((event_id, path, committed))
+
+    def keep(self) -> None:
+        """Encrypted and expiring, found again by event and place; the record never holds it."""
+        digests: dict[bytes, str] = {}
+        for media_type in sorted({committed.media_type for _, _, committed in self._contents}):
+            some = [content.content for _, _, content in self._contents if content.media_type == media_type]
+            digests |= dict(zip(some, payloads.put_many(some, media_type), strict=True))
+        quick.insert(
+            [Content(event_id=event, path=path, digest=digests[c.content]) for event, path, c in self._contents]
+        )
+
+    @cached_property
+    def _shred_keys(self) -> dict[UUID, bytes]:
+        return shredding.find_many(self._subjects)
+
+    @cached_property
+    def _keeps_content(self) -> bool:
+        return Tenant.objects.filter(pk=scope.current(), keep_content=True).exists()
+
+
+class Committer:
+    """The commitments of one event."""
+
+    def __init__(self, sealer: Sealer, event_id: UUID, subject_id: UUID) -> None:
+        self._sealer = sealer
         self._event_id = event_id
         self._subject_id = subject_id
 
@@ -32,24 +74,10 @@ class Committer:
 
     def _commit(self, path: str, committed: Committed) -> dict[str, Any]:
         event = str(self._event_id)
-        salt = commitment.salt(self._shred_key, event, path)
-        if self._keeps_content:
-            self._keep(path, committed)
+        salt = commitment.salt(self._sealer.shred_key(self._subject_id), event, path)
+        self._sealer.take(self._event_id, path, committed)
         return {
             "c": commitment.commit(salt, event, path, committed.content),
             "len": len(committed.content),
             "mt": committed.media_type,
         }
-
-    def _keep(self, path: str, committed: Committed) -> None:
-        """Encrypted and expiring, found again by event and place; the record never holds it."""
-        digest = payloads.put(committed.content, committed.media_type)
-        Content.objects.create(event_id=self._event_id, path=path, digest=digest)
-
-    @cached_property
-    def _shred_key(self) -> bytes:
-        return shredding.key_for(self._subject_id)
-
-    @cached_property
-    def _keeps_content(self) -> bool:
-        return Tenant.objects.filter(pk=scope.current(), keep_content=True).exists()

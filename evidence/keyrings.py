@@ -55,7 +55,7 @@ def _renew(tenant_id: UUID) -> None:
         KeyringVersion.objects.bulk_create([row], ignore_conflicts=True)
     announcement = KeyAnnounced(ring.version, sha256(envelope.encode()).hexdigest())
     actor = Actor.system(tenant_id, "sealer")
-    recording.write(announcement, actor=actor, workspace_id=None, run_id=None)
+    recording.write_many([recording.Entry(announcement, actor, None)])
 
 
 def _renewed(tenant_id: UUID, before: Keyring | None) -> Keyring:

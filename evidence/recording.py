@@ -1,5 +1,6 @@
 """Writing events: canonical bytes, the link inside the run, the ingest seal, the place in the queue."""
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -8,15 +9,17 @@ from django.conf import settings
 
 from controlplane.lib import clock, events, ids
 from evidence import keys
-from evidence.committing import Committer
+from evidence.committing import Sealer
 from evidence.errors import EventTooLarge, WrongLog
+from evidence.events import RunSealed
 from evidence.models import Event, Pending, RunHead
-from evidence.verify import envelope, jcs
-from tenants import scope
+from evidence.verify import envelope, jcs, merkle
+from tenants import quick, rows, scope
 from tenants.actors import Actor
 
 EPOCH = 1
 RUN_SEALED = "run.sealed"
+RUN_CLOSED = "run.closed"  # what the engine says at a run's end; the record seals the run behind it
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,21 @@ class Recorded:
 
     id: UUID
     event_hash: bytes
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is to be written. `workspace_id` None: the tenant-wide log. A run's event goes where its first one went."""
+
+    event: object
+    actor: Actor
+    workspace_id: UUID | None = None
+    run_id: UUID | None = None
+
+    @property
+    def subject_id(self) -> UUID:
+        """Whose shred key covers the content: the run's, else that of the log."""
+        return self.run_id or self.workspace_id or scope.current()
 
 
 @dataclass(frozen=True)
@@ -52,45 +70,107 @@ def origin_of(tenant_id: UUID, log_id: UUID) -> str:
     return f"{scope_of(tenant_id)}{log_id}/{EPOCH}"
 
 
-def write(event: object, *, actor: Actor, workspace_id: UUID | None, run_id: UUID | None) -> Recorded:
-    """Write one event in the caller's transaction. The run's row lock is held until that commits."""
-    run = lock_run(run_id, workspace_id or scope.current()) if run_id is not None else None
-    if run is not None and workspace_id not in (None, run.log_id):
-        raise WrongLog(f"the run {run_id} writes into the log {run.log_id}")
-    log_id = run.log_id if run is not None else workspace_id or scope.current()
-    fields = events.fields_of(event)
-    draft = Draft(ids.uuid7(), events.type_of(event), fields, actor, log_id, run)
-    return _append(draft)
+def write_many(entries: Sequence[Entry]) -> list[Recorded]:
+    """Write events in the caller's transaction, in their order; a run that is closed is sealed behind that event.
+
+    The row locks of the runs are held until that commits. They are taken in one order, so that two writers of the
+    same runs cannot deadlock.
+    """
+    heads = _heads(entries)
+    sealer = Sealer({entry.subject_id for entry in entries})
+    chains = _chains({entry.run_id for entry in entries if entry.run_id and events.type_of(entry.event) == RUN_CLOSED})
+    written, receipts = [], []
+    for entry in entries:
+        event = _event(entry, heads, sealer)
+        written.append(event)
+        receipts.append(Recorded(event.pk, bytes(event.event_hash)))
+        if entry.run_id in chains:
+            chains[entry.run_id].append(bytes(event.event_hash))
+            if event.type == RUN_CLOSED:
+                written.append(_event(_seal(entry, heads[entry.run_id], chains[entry.run_id]), heads, sealer))
+                chains[entry.run_id].append(bytes(written[-1].event_hash))
+    sealer.keep()
+    _store(written, heads)
+    return receipts
+
+
+def _store(written: Sequence[Event], heads: Mapping[UUID, RunHead]) -> None:
+    quick.insert(written)
+    quick.insert([Pending(event_id=event.pk, log_id=event.log_id) for event in written])
+    if heads:
+        rows.swap(RunHead, list(heads.values()), columns=("seq", "last_hash", "closed_seq"))
+
+
+def _chains(closing: Collection[UUID]) -> dict[UUID | None, list[bytes]]:
+    """The hashes of the events of runs that are being closed, in their order."""
+    chains: dict[UUID | None, list[bytes]] = {run_id: [] for run_id in closing}
+    if closing:
+        known = Event.objects.filter(run_id__in=closing).order_by("run_id", "run_seq")
+        for run_id, hashed in known.values_list("run_id", "event_hash"):
+            chains[run_id].append(bytes(hashed))
+    return chains
+
+
+def _seal(entry: Entry, head: RunHead, chain: Sequence[bytes]) -> Entry:
+    """How many events the run has, and the root over them."""
+    root = merkle.root_of([merkle.leaf_hash(hashed) for hashed in chain])
+    return Entry(RunSealed(head.seq, root.hex()), entry.actor, None, entry.run_id)
+
+
+def seal_run(run_id: UUID, *, actor: Actor) -> Recorded:
+    """Seal a run again that something followed since."""
+    head = lock_run(run_id, scope.current())
+    return write_many([_seal(Entry(None, actor, None, run_id), head, _chains([run_id])[run_id])])[0]
 
 
 def lock_run(run_id: UUID, log_id: UUID) -> RunHead:
     """The run's head, locked. Made on first use; the first event decides the log of a run."""
-    heads = RunHead.objects.select_for_update().filter(pk=run_id)
-    head = heads.first()
-    if head is None:
-        RunHead.objects.bulk_create([RunHead(id=run_id, log_id=log_id)], ignore_conflicts=True)
-        head = heads.get()
-    return head
+    return _locked({run_id: log_id})[run_id]
 
 
-def _append(draft: Draft) -> Recorded:
-    body = _body(draft)
+def _heads(entries: Sequence[Entry]) -> dict[UUID, RunHead]:
+    """The locked heads of all runs that are written to; raises WrongLog."""
+    logs: dict[UUID, UUID] = {}
+    for entry in entries:
+        if entry.run_id is not None:
+            logs.setdefault(entry.run_id, entry.workspace_id or scope.current())
+    heads = _locked(logs)
+    for entry in entries:
+        if entry.run_id is not None and entry.workspace_id not in (None, heads[entry.run_id].log_id):
+            raise WrongLog(f"the run {entry.run_id} writes into the log {heads[entry.run_id].log_id}")
+    return heads
+
+
+def _locked(logs: Mapping[UUID, UUID]) -> dict[UUID, RunHead]:
+    if not logs:
+        return {}
+    heads = {head.pk: head for head in quick.find(RunHead, lock=True, id=list(logs))}
+    if len(heads) < len(logs):
+        new = [RunHead(id=run_id, log_id=log_id) for run_id, log_id in sorted(logs.items()) if run_id not in heads]
+        RunHead.objects.bulk_create(new, ignore_conflicts=True)
+        heads = {head.pk: head for head in quick.find(RunHead, lock=True, id=list(logs))}
+    return heads
+
+
+def _event(entry: Entry, heads: Mapping[UUID, RunHead], sealer: Sealer) -> Event:
+    """The row of an event; its run's head moves on in memory."""
+    run = heads[entry.run_id] if entry.run_id is not None else None
+    log_id = run.log_id if run is not None else entry.workspace_id or scope.current()
+    draft = Draft(ids.uuid7(), events.type_of(entry.event), events.fields_of(entry.event), entry.actor, log_id, run)
+    body = _body(draft, sealer)
     hashed = envelope.event_hash(body)
-    run = draft.run
-    Event.objects.create(
+    if run is not None:
+        _advance(run, draft.type, hashed)
+    return Event(
         id=draft.id,
-        log_id=draft.log_id,
+        log_id=log_id,
         run_id=run.pk if run else None,
-        run_seq=run.seq + 1 if run else None,
+        run_seq=run.seq if run else None,
         type=draft.type,
         body=body,
         event_hash=hashed,
         mac=keys.mac(scope.current(), body),
     )
-    Pending.objects.create(event_id=draft.id, log_id=draft.log_id)
-    if run is not None:
-        _advance(run, draft.type, hashed)
-    return Recorded(draft.id, hashed)
 
 
 def _advance(run: RunHead, type_name: str, hashed: bytes) -> None:
@@ -98,10 +178,9 @@ def _advance(run: RunHead, type_name: str, hashed: bytes) -> None:
     run.last_hash = hashed
     if type_name == RUN_SEALED:
         run.closed_seq = run.seq
-    run.save(update_fields=["seq", "last_hash", "closed_seq"])
 
 
-def _body(draft: Draft) -> bytes:
+def _body(draft: Draft, sealer: Sealer) -> bytes:
     body: dict[str, Any] = {
         "v": 1,
         "id": str(draft.id),
@@ -109,7 +188,7 @@ def _body(draft: Draft) -> bytes:
         "origin": origin_of(scope.current(), draft.log_id),
         "time": clock.now_ms(),
         "actor": _actor(draft.actor),
-        "data": Committer(draft.id, draft.subject_id).sealed("/data", draft.data),
+        "data": sealer.of(draft.id, draft.subject_id).sealed("/data", draft.data),
     }
     if draft.run is not None:
         body["run"] = _link(draft.run)

@@ -169,4 +169,4 @@ def _beat_log(tenant_id: UUID, log_id: UUID) -> int:
 
 def _write(tenant_id: UUID, log_id: UUID, event: object) -> None:
     actor = Actor.system(tenant_id, "sequencer")
-    recording.write(event, actor=actor, workspace_id=log_id, run_id=None)
+    recording.write_many([recording.Entry(event, actor, log_id)])

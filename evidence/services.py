@@ -1,7 +1,7 @@
 """Verbs of the record."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -10,13 +10,11 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from controlplane.lib import clock
-from controlplane.lib.events import type_of
 from evidence import access, exporting, recording, shredding
 from evidence.errors import NotSealed
-from evidence.events import ErasureCompleted, EvidenceExported, RunSealed
+from evidence.events import ErasureCompleted, EvidenceExported
 from evidence.models import Checkpoint, Content, Event, Leaf, LogHead, Pending, RunHead
-from evidence.recording import Recorded
-from evidence.verify import merkle
+from evidence.recording import Entry, Recorded
 from evidence.verify.note import parse as parse_note
 from tenants import payloads, scope
 from tenants.actors import Actor
@@ -24,7 +22,6 @@ from tenants.errors import OutsideTransaction, ScopeConflict
 from tenants.permissions import Perm, require
 
 POLL_S = 0.03
-RUN_CLOSED = "run.closed"  # what the engine says at a run's end; the record seals the run behind it
 
 
 def record(event: object, *, actor: Actor, workspace_id: UUID | None = None, run_id: UUID | None = None) -> Recorded:
@@ -32,14 +29,17 @@ def record(event: object, *, actor: Actor, workspace_id: UUID | None = None, run
 
     `workspace_id` None is the tenant-wide log; an event of a run goes where the run's first event went.
     """
+    return record_many([Entry(event, actor, workspace_id, run_id)])[0]
+
+
+def record_many(entries: Sequence[Entry]) -> list[Recorded]:
+    """Write events, in their order, into the caller's open transaction: all are kept or none is."""
     if not connection.in_atomic_block:
         raise OutsideTransaction("an event belongs to the transaction of what it tells of")
-    if actor.tenant_id != scope.current():
-        raise ScopeConflict(f"an actor of {actor.tenant_id} cannot act in {scope.current()}")
-    receipt = recording.write(event, actor=actor, workspace_id=workspace_id, run_id=run_id)
-    if run_id is not None and type_of(event) == RUN_CLOSED:
-        close_run(run_id=run_id, actor=actor)
-    return receipt
+    for entry in entries:
+        if entry.actor.tenant_id != scope.current():
+            raise ScopeConflict(f"an actor of {entry.actor.tenant_id} cannot act in {scope.current()}")
+    return recording.write_many(entries) if entries else []
 
 
 def close_run(*, run_id: UUID, actor: Actor) -> Recorded:
@@ -47,10 +47,7 @@ def close_run(*, run_id: UUID, actor: Actor) -> Recorded:
 
     Happens by itself behind a `run.closed` event; a later event opens the run again, another seal closes it.
     """
-    head = recording.lock_run(run_id, actor.tenant_id)
-    hashes = Event.objects.filter(run_id=run_id).order_by("run_seq").values_list("event_hash", flat=True)
-    leaves = [merkle.leaf_hash(bytes(hashed)) for hashed in hashes]
-    return record(RunSealed(head.seq, merkle.root_of(leaves).hex()), actor=actor, run_id=run_id)
+    return recording.seal_run(run_id, actor=actor)
 
 
 def is_closed(run_id: UUID) -> bool:

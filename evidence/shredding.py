@@ -1,27 +1,27 @@
 """Keys that can be destroyed: one per run (or per log for what belongs to no run), wrapped by the tenant's data key."""
 
 import secrets
+from collections.abc import Sequence
 from uuid import UUID
 
 from evidence.models import ShredKey
-from tenants import datakeys
-from tenants.models import DataKey
+from tenants import datakeys, quick
 
 KEY_SIZE = 32
 
 
-def key_for(subject_id: UUID) -> bytes:
-    """The shred key of a subject, made on first use."""
-    return find(subject_id) or _create(subject_id)
-
-
 def find(subject_id: UUID) -> bytes | None:
     """The shred key of a subject; None when it was destroyed or never made."""
-    row = ShredKey.objects.filter(subject_id=subject_id).first()
-    if row is None:
-        return None
-    data_key = DataKey.objects.get(pk=row.data_key_id)
-    return datakeys.decrypt(data_key, bytes(row.wrapped), _context(subject_id))
+    return find_many([subject_id]).get(subject_id)
+
+
+def find_many(subjects: Sequence[UUID]) -> dict[UUID, bytes]:
+    """The shred keys that there are, by subject. Read each time: a destroyed key must not live on in a process."""
+    rows = quick.find(ShredKey, subject_id=list(subjects))
+    return {
+        row.subject_id: datakeys.decrypt(datakeys.get(row.data_key_id), bytes(row.wrapped), _context(row.subject_id))
+        for row in rows
+    }
 
 
 def destroy(subject_id: UUID) -> bool:
@@ -29,8 +29,8 @@ def destroy(subject_id: UUID) -> bool:
     return bool(ShredKey.objects.filter(subject_id=subject_id).delete()[0])
 
 
-def _create(subject_id: UUID) -> bytes:
-    """Two writers may race for the first key of a log: one row wins, both read it back."""
+def create(subject_id: UUID) -> bytes:
+    """The first key of a subject. Two writers may race for the first key of a log: one row wins, both read it back."""
     data_key, wrapped = datakeys.encrypt(secrets.token_bytes(KEY_SIZE), _context(subject_id))
     row = ShredKey(subject_id=subject_id, data_key_id=data_key.id, wrapped=wrapped)
     ShredKey.objects.bulk_create([row], ignore_conflicts=True)

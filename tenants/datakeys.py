@@ -1,7 +1,7 @@
 """Envelope encryption: content under the tenant's data key, the data key under the key-encryption key."""
 
 import secrets
-from functools import lru_cache
+from functools import lru_cache, partial
 from uuid import UUID
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -15,10 +15,22 @@ _committed: dict[UUID, DataKey] = {}
 must not be referred to."""
 
 
+_by_id: dict[tuple[UUID, UUID], DataKey] = {}
+
+
 def encrypt(content: bytes, context: str) -> tuple[DataKey, bytes]:
     """Encrypt for the current tenant under its data key (made on first use)."""
     row = _committed.get(scope.current()) or _look_up()
     return row, keys.seal(_aead(row), content, _context(context))
+
+
+def get(key_id: UUID) -> DataKey:
+    """A data key by its id. Rows of keys never change, so one that is committed is read once per process."""
+    known = _by_id.get((scope.current(), key_id))
+    if known is None:
+        tenant_id, known = scope.current(), DataKey.objects.get(pk=key_id)
+        transaction.on_commit(partial(_by_id.__setitem__, (tenant_id, key_id), known))
+    return known
 
 
 def decrypt(row: DataKey, ciphertext: bytes, context: str) -> bytes:

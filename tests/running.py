@@ -28,7 +28,9 @@ def stopped_run(world: SimpleNamespace, **changes: Any) -> Run:
         _step(run, "announce", 2, "FAILED", code="channel_not_found")
         system = Actor.system(world.a.tenant.id, "engine")
         record(RunNeedsAttention("channel_not_found"), actor=system, workspace_id=world.a.workspace.id, run_id=run.id)
-        DeadLetter.objects.create(run=run, step_key="announce", code="channel_not_found", attempts=5)
+        DeadLetter.objects.create(
+            run=run, step_key="announce", connector="slack", tool="t.announce", code="channel_not_found", attempts=5
+        )
         return run
 
 

@@ -1,9 +1,11 @@
 """The only fetch for views. What is foreign is missing."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Max, Min, Q, QuerySet
 
 from controlplane.lib.errors import NotFound
 from tenants.access import workspace_ids
@@ -11,6 +13,7 @@ from tenants.actors import Actor
 from tenants.permissions import Perm
 from workflows.errors import WorkflowUnknown
 from workflows.models import DeadLetter, Run, Workflow, WorkflowVersion
+from workflows.redrive_models import RedriveItem, RedriveJob
 from workflows.types import DeadLetterState
 
 _MOST = 200
@@ -71,16 +74,71 @@ def version(actor: Actor, version_id: UUID) -> WorkflowVersion:
     return row
 
 
-def dead_letters(actor: Actor, *, before: UUID | None = None, limit: int = 50) -> list[DeadLetter]:
-    """What waits for a redrive, newest first."""
-    rows = _open_letters(actor).select_related("run").prefetch_related("run__steps")
+def dead_letters(
+    actor: Actor,
+    *,
+    state: str = DeadLetterState.OPEN,
+    connector: str | None = None,
+    tool: str | None = None,
+    code: str | None = None,
+    workspace_id: UUID | None = None,
+    before: UUID | None = None,
+    limit: int = 50,
+) -> list[DeadLetter]:
+    """Newest first; by default what waits for somebody. None selects by nothing, "" what has none."""
+    named = {"connector": connector, "tool": tool, "code": code, "run__workspace_id": workspace_id}
+    rows = _letters(actor).filter(state=state, **{name: value for name, value in named.items() if value is not None})
+    if before is not None:
+        rows = rows.filter(id__lt=before)
+    rows = rows.select_related("run").prefetch_related("run__steps")
+    return list(rows.order_by("-id")[: min(limit, _MOST)])
+
+
+@dataclass(frozen=True, slots=True)
+class LetterGroup:
+    """Open letters of one workspace that were given up at the same tool for the same cause."""
+
+    workspace_id: UUID
+    workspace: str
+    connector: str
+    tool: str
+    code: str
+    count: int
+    oldest_at: datetime
+    newest_at: datetime
+
+
+def letter_groups(actor: Actor, *, limit: int = 200) -> list[LetterGroup]:
+    """The largest groups first."""
+    columns = ("run__workspace_id", "run__workspace__slug", "connector", "tool", "code")
+    rows = _open_letters(actor).values_list(*columns).annotate(many=Count("pk"))
+    spans = rows.annotate(oldest=Min("created_at"), newest=Max("created_at"))
+    return [LetterGroup(*row) for row in spans.order_by("-many", *columns)[: min(limit, _MOST)]]
+
+
+def redrive_jobs(actor: Actor, *, before: UUID | None = None, limit: int = 50) -> list[RedriveJob]:
+    rows = RedriveJob.objects.filter(workspace_id__in=workspace_ids(actor))
     if before is not None:
         rows = rows.filter(id__lt=before)
     return list(rows.order_by("-id")[: min(limit, _MOST)])
 
 
+def redrive_job(actor: Actor, job_id: UUID) -> RedriveJob:
+    row = RedriveJob.objects.filter(workspace_id__in=workspace_ids(actor), pk=job_id).first()
+    if row is None:
+        raise NotFound
+    return row
+
+
+def redrive_items(actor: Actor, job_id: UUID, *, after: int = -1, limit: int = 50) -> list[RedriveItem]:
+    """In the order in which they are worked off, after that position."""
+    job = redrive_job(actor, job_id)
+    rows = RedriveItem.objects.filter(job=job, position__gt=after).select_related("letter__run")
+    return list(rows.order_by("position")[: min(limit, _MOST)])
+
+
 def dead_letter(actor: Actor, letter_id: UUID, perm: Perm = Perm.VIEW) -> DeadLetter:
-    rows = DeadLetter.objects.filter(run__workspace_id__in=workspace_ids(actor, perm))
+    rows = _letters(actor, perm)
     row = rows.select_related("run").filter(pk=letter_id).first()
     if row is None:
         raise NotFound
@@ -112,5 +170,9 @@ def _versions(actor: Actor) -> QuerySet[WorkflowVersion]:
     return rows.select_related("workflow")
 
 
+def _letters(actor: Actor, perm: Perm = Perm.VIEW) -> QuerySet[DeadLetter]:
+    return DeadLetter.objects.filter(run__workspace_id__in=workspace_ids(actor, perm))
+
+
 def _open_letters(actor: Actor) -> QuerySet[DeadLetter]:
-    return DeadLetter.objects.filter(run__workspace_id__in=workspace_ids(actor), state=DeadLetterState.OPEN)
+    return _letters(actor).filter(state=DeadLetterState.OPEN)

@@ -4,6 +4,7 @@ from django.contrib import admin
 
 from tenants.admin_base import ReadOnlyAdmin, site
 from workflows.models import DeadLetter, Run, Step, Workflow, WorkflowVersion
+from workflows.redrive_models import RedriveJob
 
 
 @admin.register(Workflow, site=site)
@@ -34,6 +35,12 @@ class StepAdmin(ReadOnlyAdmin):
 
 @admin.register(DeadLetter, site=site)
 class DeadLetterAdmin(ReadOnlyAdmin):
-    list_display = ("created_at", "run", "step_key", "code", "state", "redriven_by")
-    list_filter = ("state", "code")
+    list_display = ("created_at", "run", "step_key", "connector", "code", "state", "redriven_by", "dismissed_by")
+    list_filter = ("state", "connector", "code")
     list_select_related = ("run",)
+
+
+@admin.register(RedriveJob, site=site)
+class RedriveJobAdmin(ReadOnlyAdmin):
+    list_display = ("created_at", "state", "connector", "tool", "code", "total", "per_minute", "actor_label")
+    list_filter = ("state",)

@@ -44,7 +44,15 @@ class StartKeyReused(Conflict):
 
 
 class DeadLetterClosed(Conflict):
-    code, title = "dead_letter_closed", "The dead letter has been redriven already"
+    code, title = "dead_letter_closed", "The dead letter has been dealt with already"
+
+
+class NothingSelected(Conflict):
+    code, title = "nothing_selected", "No open dead letter is in the selection"
+
+
+class JobState(Conflict):
+    code, title = "redrive_state", "The redrive is not in a state that allows this"
 
 
 class NotATicket(Invalid):

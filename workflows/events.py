@@ -14,6 +14,23 @@ class VersionPublished:
     digest: str
 
 
+@event("workflow.dry_run")
+@dataclass(frozen=True)
+class DryRunMade:
+    """Somebody looked at what a run would do; its reads, and the models it asked, are calls under `dry_run_id`."""
+
+    dry_run_id: UUID
+    workflow: str
+    version: str
+    definition_digest: str
+    environment: str
+    trigger: Committed
+    result: Committed
+    verdict: str
+    with_model: bool
+    ticket: str | None
+
+
 @event("run.started")
 @dataclass(frozen=True)
 class RunStarted:
@@ -129,6 +146,47 @@ class DeadLettered:
 class Redriven:
     dead_letter_id: UUID
     new_run_id: UUID
+
+
+@event("dead_letter.dismissed")
+@dataclass(frozen=True)
+class DeadLetterDismissed:
+    """Nobody needs it done any more. The letter stays and can be opened again."""
+
+    dead_letter_id: UUID
+    reason: str
+
+
+@event("dead_letter.reopened")
+@dataclass(frozen=True)
+class DeadLetterReopened:
+    dead_letter_id: UUID
+    reason: str
+
+
+@event("redrive.planned")
+@dataclass(frozen=True)
+class RedrivePlanned:
+    """A selection was frozen: `letters` of them, `selection` is the SHA-256 of their ids in order."""
+
+    job_id: UUID
+    connector: str
+    tool: str
+    code: str
+    letters: int
+    selection: str
+    per_minute: int
+    reason: str
+
+
+@event("redrive.moved")
+@dataclass(frozen=True)
+class RedriveMoved:
+    """Started, paused, resumed, stopped, or done; `counts` of its letters by state at that moment."""
+
+    job_id: UUID
+    state: str
+    counts: dict[str, int]
 
 
 @event("run.closed")

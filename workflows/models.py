@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q
 
 from tenants.models import Environment, TenantModel, Workspace
+from workflows.redrive_models import RedriveItem, RedriveJob  # noqa: F401 - rows of this app
 from workflows.types import (
     ENGINE_RUN_STATES,
     OPEN_RUN_STATES,
@@ -234,7 +235,10 @@ class Step(Moving):
 
 
 class DeadLetter(TenantModel):
-    """Work that was given up after every retry. A redrive starts a new run with the same trigger."""
+    """Work that was given up after every retry. A redrive starts a new run with the same trigger.
+
+    `connector` is the instance that the step called, empty with `tool` for a fault of the run itself.
+    """
 
     run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="dead_letters")
     step_key = models.CharField(max_length=48, blank=True)
@@ -244,8 +248,20 @@ class DeadLetter(TenantModel):
     state = models.CharField(max_length=16, default=DeadLetterState.OPEN, choices=_choices(DeadLetterState))
     redriven_run_id = models.UUIDField(null=True)
     redriven_by = models.CharField(max_length=150, blank=True)
+    connector = models.CharField(max_length=64, blank=True)
+    tool = models.CharField(max_length=120, blank=True)
+    dismissed_by = models.CharField(max_length=150, blank=True)
+    dismissed_at = models.DateTimeField(null=True)
+    dismiss_reason = models.CharField(max_length=500, blank=True)
 
     class Meta(TenantModel.Meta):
+        indexes = [
+            models.Index(
+                fields=["tenant", "connector", "tool", "code", "id"],
+                condition=Q(state=DeadLetterState.OPEN),
+                name="dead_letter_open",
+            )
+        ]
         constraints = [
             models.UniqueConstraint(fields=["run", "step_key", "code"], name="dead_letter_once"),
             _within_tenant("deadletter"),

@@ -16,7 +16,6 @@ from connectors.ports import Told
 from controlplane.lib import clock
 from controlplane.lib.errors import Invalid
 from evidence.services import record
-from tenants import payloads
 from tenants.actors import Actor
 from tenants.models import Environment
 from tenants.permissions import Perm, require
@@ -25,7 +24,6 @@ from workflows.engine import ending
 from workflows.engine.flushing import flush
 from workflows.engine.work import Work
 from workflows.errors import (
-    DeadLetterClosed,
     NotAttended,
     RunClosed,
     RunNotFound,
@@ -34,18 +32,16 @@ from workflows.errors import (
 )
 from workflows.events import (
     OutcomeTold,
-    Redriven,
     RunCancelRequested,
     RunRetryRequested,
     RunSettledByPerson,
 )
-from workflows.models import DeadLetter, Run, Step
+from workflows.models import Run, Step
 from workflows.publishing import check, publish_version
+from workflows.rehearsal import dry_run
 from workflows.starting import Order, begin
 from workflows.types import (
     ENGINE_RUN_STATES,
-    OPEN_RUN_STATES,
-    DeadLetterState,
     RunState,
     WaitReason,
 )
@@ -53,8 +49,8 @@ from workflows.types import (
 __all__ = [
     "cancel",
     "check",
+    "dry_run",
     "publish_version",
-    "redrive",
     "resolve_unknown",
     "retry",
     "settle_by_person",
@@ -176,40 +172,6 @@ def outcome_told(told: Told) -> None:
     if told.answer is Answer.UNDO and not run.stop:
         Run.objects.filter(pk=run.pk).update(stop=UNDO_ASKED)
     _record(OutcomeTold(told.step_id, told.call_id, told.answer.value), run, told.actor)
-
-
-@transaction.atomic(durable=True)
-def redrive(*, dead_letter_id: UUID, actor: Actor) -> Run:
-    """Start a new run with the trigger of one that was given up, on the newest version. Needs OPERATE.
-
-    Raises RunNotWaiting while the old run is open, DeadLetterClosed when it has been redriven, PayloadExpired.
-    """
-    letter = DeadLetter.objects.select_for_update().filter(pk=dead_letter_id).first()
-    if letter is None:
-        raise RunNotFound()
-    old = _open_run(letter.run_id, actor)
-    if letter.state != DeadLetterState.OPEN:
-        raise DeadLetterClosed(f"redriven as run {letter.redriven_run_id}")
-    if old.state in OPEN_RUN_STATES:
-        raise RunNotWaiting("the run is not over yet: cancel or retry it instead")
-    run = begin(_redrive_order(old, letter, actor))
-    DeadLetter.objects.filter(pk=letter.pk).update(
-        state=DeadLetterState.REDRIVEN, redriven_run_id=run.pk, redriven_by=actor.label
-    )
-    _record(Redriven(letter.pk, run.pk), run, actor)
-    return run
-
-
-def _redrive_order(old: Run, letter: DeadLetter, actor: Actor) -> Order:
-    return Order(
-        workflow=old.workflow_name,
-        environment_id=old.environment_id,
-        trigger=payloads.get_json(old.trigger_digest),
-        starter=actor,
-        key=f"redrive:{letter.pk}",
-        received_at=clock.now(),
-        redrive_of=old.pk,
-    )
 
 
 def approval_decided(*, run_id: UUID, call_id: UUID, request_id: UUID, state: State) -> None:  # noqa: ARG001

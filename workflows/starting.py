@@ -63,21 +63,28 @@ def begin(order: Order) -> Run:
 
     Raises WorkflowUnknown, InputsInvalid, StartKeyReused, NotATicket, and what pinning refuses.
     """
+    draft, steps = sketch(order)
+    Run.objects.bulk_create([draft], ignore_conflicts=True)
+    run = _existing(draft)
+    if run.pk != draft.pk:
+        return run
+    Step.objects.bulk_create(steps)
+    record(_started(run, order), actor=order.starter, **_belongs(run))
+    wakeups.wake(run.pk)
+    return run
+
+
+def sketch(order: Order) -> tuple[Run, list[Step]]:
+    """The rows of an order, not saved: what would be started. Raises WorkflowUnknown, InputsInvalid, NotATicket,
+    and what pinning refuses."""
     environment = Environment.objects.get(pk=order.environment_id)
     version = order.version or newest(environment.workspace_id, order.workflow)
     if version is None:
         raise WorkflowUnknown(f"no version of {order.workflow} is published in this workspace")
     definition = build(version.document)
     check_inputs(definition, order.trigger)
-    draft = _draft(order, environment, version, definition)
-    Run.objects.bulk_create([draft], ignore_conflicts=True)
-    run = _existing(draft)
-    if run.pk != draft.pk:
-        return run
-    Step.objects.bulk_create(_steps(run, definition, order.kept))
-    record(_started(run, order, environment, version), actor=order.starter, **_belongs(run))
-    wakeups.wake(run.pk)
-    return run
+    run = _draft(order, environment, version, definition)
+    return run, _steps(run, definition, order.kept)
 
 
 def by_webhook(delivery: Delivery) -> None:
@@ -233,14 +240,14 @@ def _belongs(run: Run) -> dict[str, UUID]:
     return {"workspace_id": run.workspace_id, "run_id": run.pk}
 
 
-def _started(run: Run, order: Order, environment: Environment, version: WorkflowVersion) -> RunStarted:
+def _started(run: Run, order: Order) -> RunStarted:
     trigger: Json = order.trigger
     return RunStarted(
         run_id=run.pk,
         workflow=run.workflow_name,
         version=run.workflow_version,
-        definition_digest=version.digest,
-        environment=environment.slug,
+        definition_digest=run.version.digest,
+        environment=run.environment.slug,
         trigger=Committed(canonical(trigger)),
         ticket=run.ticket_number or run.ticket_id or None,
         tools={tool: f"{pin['version']} {pin['manifest_digest']}" for tool, pin in _tools(run)},

@@ -19,7 +19,7 @@ from policies import services as policies
 from tenants import halts, payloads, scope
 from tenants.actors import Actor
 from tenants.services import every_tenant
-from workflows import halting, wakeups
+from workflows import halting, redriving, wakeups
 from workflows.engine import sub_runs
 from workflows.models import Run
 from workflows.types import ENGINE_RUN_STATES
@@ -100,6 +100,7 @@ CHORES = (
     Chore("overdue runs", 0.5, wake_overdue),
     Chore("halts", 1.0, settle_halts),
     Chore("runs between runs", 10.0, sub_runs.catch_up),
+    Chore("redrives", 1.0, redriving.work_off),
     Chore("approval expiry", 2.0, approvals.expire_due),
     Chore("policy freshness", 5.0, policies.refresh_due),
     Chore("approval cards", 5.0, connectors.catch_up_cards),

@@ -68,8 +68,41 @@ CALLED_OFF = frozenset({Stop.CANCELLED, Stop.HALTED, Stop.RECALLED})
 
 
 class DeadLetterState(StrEnum):
+    """DISMISSED is not deleted: it can be opened again."""
+
     OPEN = "OPEN"
     REDRIVEN = "REDRIVEN"
+    DISMISSED = "DISMISSED"
+
+
+class RedriveState(StrEnum):
+    """READY: frozen and shown, nothing started yet."""
+
+    READY = "READY"
+    RUNNING = "RUNNING"
+    PAUSED = "PAUSED"
+    STOPPED = "STOPPED"
+    DONE = "DONE"
+
+
+REDRIVE_MOVES: Mapping[RedriveState, frozenset[RedriveState]] = MappingProxyType(
+    {
+        RedriveState.READY: frozenset({RedriveState.RUNNING, RedriveState.STOPPED}),
+        RedriveState.RUNNING: frozenset({RedriveState.PAUSED, RedriveState.STOPPED, RedriveState.DONE}),
+        RedriveState.PAUSED: frozenset({RedriveState.RUNNING, RedriveState.STOPPED}),
+        RedriveState.STOPPED: frozenset(),
+        RedriveState.DONE: frozenset(),
+    }
+)
+
+
+class RedriveItemState(StrEnum):
+    """SKIPPED: there was nothing to redrive any more, or not yet; FAILED: it was refused."""
+
+    PENDING = "PENDING"
+    REDRIVEN = "REDRIVEN"
+    SKIPPED = "SKIPPED"
+    FAILED = "FAILED"
 
 
 _ENDED_WITHOUT_EFFECT = frozenset({RunState.FAILED, RunState.REJECTED, RunState.CANCELLED})

@@ -1,4 +1,4 @@
-"""Lists of the other rooms, and the dead letters' way back."""
+"""Lists of the other rooms."""
 
 from typing import Annotated
 
@@ -6,35 +6,12 @@ import typer
 
 from controlplane.cli import output
 from controlplane.cli.client import connect
-from controlplane.cli.options import DryRun, Key, Limit, Output, rehearsal
+from controlplane.cli.options import Limit, Output
 from controlplane.cli.output import Format
 
-dlq = typer.Typer(no_args_is_help=True, help="Dead letters: calls whose retries are exhausted.")
 workflows = typer.Typer(no_args_is_help=True, help="Workflows and their versions.")
 connectors = typer.Typer(no_args_is_help=True, help="Connector instances.")
 policies = typer.Typer(no_args_is_help=True, help="What rules, and what it decided.")
-
-
-@dlq.command("list")
-def list_letters(limit: Limit = 50, form: Output = Format.TABLE) -> None:
-    """Newest first."""
-    columns = ("id", "run", "step", "tool", "code", "detail", "created_at")
-    output.rows(connect().pages("/v1/dead-letters", limit), columns, form, "no dead letters")
-
-
-@dlq.command()
-def redrive(
-    letter_id: Annotated[str, typer.Argument(help="id of the dead letter")],
-    dry_run: DryRun = False,
-    key: Key = None,
-    form: Output = Format.TABLE,
-) -> None:
-    """Try again from the failed step, as a new call that is decided anew."""
-    path = f"/v1/dead-letters/{letter_id}/redrive"
-    if dry_run:
-        rehearsal("POST", path, {})
-        return
-    output.one(connect().post(path, {}, key), form)
 
 
 @workflows.command("list")

@@ -22,14 +22,22 @@ _TONES: MappingProxyType[str, tuple[str, str, str]] = MappingProxyType(
             "WAITING WAITING_APPROVAL PENDING QUEUED RETRYING THROTTLED THROTTLE HALTED REQUESTED "
             "DEGRADED UNKNOWN REQUIRE_HITL REQUIRE_STEP_UP FAILED_TRANSIENT",
         ),
-        "ok": ("ok", "✓", "SUCCEEDED APPROVED CONSUMED ALLOW ROUTE HEALTHY OK ACTIVE CONFIRMED RESTORED VERIFIED"),
+        "ok": (
+            "ok",
+            "✓",
+            "SUCCEEDED APPROVED CONSUMED ALLOW ROUTE HEALTHY OK ACTIVE CONFIRMED RESTORED VERIFIED DONE REDRIVEN",
+        ),
         "bad": (
             "bad",
             "✕",
             "FAILED REJECTED DENIED DENY NEEDS_ATTENTION CONFLICT FAILED_PERMANENT DEAD DOWN",
         ),
         "undone": ("off", "↺", "COMPENSATED ROLLED_BACK OFFSET"),
-        "off": ("off", "○", "PROPOSED CANCELLED SKIPPED EXPIRED VOIDED ABANDONED NOT_SENT UNSEEN OFF"),
+        "off": (
+            "off",
+            "○",
+            "PROPOSED CANCELLED SKIPPED EXPIRED VOIDED ABANDONED NOT_SENT UNSEEN OFF PAUSED STOPPED DISMISSED",
+        ),
     }
 )
 

@@ -36,18 +36,23 @@ def admitted(work: Work, decide: Decide) -> bool:
     run = work.run
     if run.state != RunState.QUEUED or run.stop:
         return True
-    decision = decide(
-        document=_document(work),
-        workspace_id=run.workspace_id,
-        environment_id=run.environment_id,
-        run_id=run.pk,
-        actor=work.engine,
-    )
+    decision = asked(work, decide)
     locks.change(run, policy_revision=decision.revision[:80])
     if decision.effect is Effect.ALLOW:
         return True
     _turn_away(work, decision)
     return False
+
+
+def asked(work: Work, decide: Decide) -> Decision:
+    """What the policy says about starting this run."""
+    return decide(
+        document=_document(work),
+        workspace_id=work.run.workspace_id,
+        environment_id=work.run.environment_id,
+        run_id=work.run.pk,
+        actor=work.engine,
+    )
 
 
 def _turn_away(work: Work, decision: Decision) -> None:

@@ -77,12 +77,13 @@ def _compute(work: Work, step: Step) -> Result:
 
 
 def _wait(work: Work, step: Step) -> Result:
-    due = _time(work, step)
+    due = time_of(work, step)
     move_step(step, StepState.WAITING, waits_for=WaitReason.TIMER, due_at=due, started_at=work.now, attempts=1)
     return Next.AGAIN
 
 
-def _time(work: Work, step: Step) -> datetime:
+def time_of(work: Work, step: Step) -> datetime:
+    """When a timer ends; raises BadTime, ExpressionError."""
     wait = work.spec(step).wait
     if wait is None or wait.until is None:
         return work.now + timedelta(seconds=(wait.for_s or 0) if wait else 0)
@@ -103,14 +104,15 @@ def _rung(work: Work, step: Step) -> Result:
 
 def _start_sub_run(work: Work, step: Step) -> Result:
     """The child comes into being with the parent's note of it: neither is ever without the other."""
-    child = starting.begin(_order(work, step))
+    child = starting.begin(order_of(work, step))
     work.record(SubRunStarted(step.key, child.pk, child.workflow_name, child.workflow_version))
     about: dict[str, Any] = {"child_run_id": child.pk, "started_at": work.now, "attempts": 1}
     move_step(step, StepState.WAITING, waits_for=WaitReason.SUB_RUN, **about)
     return Next.AGAIN
 
 
-def _order(work: Work, step: Step) -> starting.Order:
+def order_of(work: Work, step: Step) -> starting.Order:
+    """What a step of kind run starts."""
     run = work.run
     pin = run.pins["steps"][step.parent_key or step.key]
     return starting.Order(

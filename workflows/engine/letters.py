@@ -12,6 +12,8 @@ def dead_letter(work: Work, step: Step | None, *, code: str, detail: str = "") -
         id=ids.uuid7(),
         run=work.run,
         step_key=step.key if step else "",
+        tool=step.tool if step else "",
+        connector=_connector(work, step) if step else "",
         code=code[:80],
         detail=detail[:500],
         attempts=step.attempts if step else work.run.crashes,
@@ -19,3 +21,9 @@ def dead_letter(work: Work, step: Step | None, *, code: str, detail: str = "") -
     DeadLetter.objects.bulk_create([letter], ignore_conflicts=True)
     if DeadLetter.objects.filter(pk=letter.pk).exists():
         work.record(DeadLettered(letter.pk, letter.step_key or None, letter.code, letter.attempts))
+
+
+def _connector(work: Work, step: Step) -> str:
+    """The instance that the run pinned for the step; a child of a loop is named `step[n]`."""
+    pinned = work.run.pins.get("steps", {}).get(step.key.partition("[")[0], {})
+    return str(pinned.get("instance") or "")

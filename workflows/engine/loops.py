@@ -17,16 +17,22 @@ from workflows.types import StepState, WaitReason
 
 def begin(work: Work, loop: Step) -> Result:
     """Write down one step per item; nothing was sent if there are too many."""
+    found = unrolled(work, loop)
+    for step in found:
+        work.add(step)
+    work.record(LoopBegun(loop.key, len(found)))
+    move_step(loop, StepState.WAITING, waits_for=WaitReason.ITEMS, started_at=work.now, attempts=1)
+    return Next.AGAIN
+
+
+def unrolled(work: Work, loop: Step) -> list[Step]:
+    """One step per item, not written down; raises BadItems, TooManyItems, ExpressionError."""
     items, most = items_of(work, loop), _bound(work, loop)
     if not isinstance(items, list):
         raise BadItems(f"the items of `{loop.key}` are a {type(items).__name__}")
     if len(items) > most:
         raise TooManyItems(f"`{loop.key}` has {len(items)} items, at most {most} are allowed")
-    for index in range(len(items)):
-        work.add(_item(work, loop, index))
-    work.record(LoopBegun(loop.key, len(items)))
-    move_step(loop, StepState.WAITING, waits_for=WaitReason.ITEMS, started_at=work.now, attempts=1)
-    return Next.AGAIN
+    return [_item(work, loop, index) for index in range(len(items))]
 
 
 def gather(work: Work, loop: Step) -> Result:

@@ -61,7 +61,7 @@ def outward(work: Work, step: Step, verb: Verb) -> Outward:
         verb = Verb.START
     if call_id is None and verb is Verb.PROBE:
         verb = Verb.PROPOSE
-    spec = _spec(work, step) if verb in {Verb.START, Verb.PROPOSE} else None
+    spec = spec_of(work, step) if verb in {Verb.START, Verb.PROPOSE} else None
     return Outward(verb, step.key, work.engine, work.starter, spec, call_id)
 
 
@@ -79,7 +79,8 @@ def make(call: Outward, gateway: Gateway) -> Answer:
         return Refusal(error.code, error.detail, passing)
 
 
-def _spec(work: Work, step: Step) -> CallSpec:
+def spec_of(work: Work, step: Step) -> CallSpec:
+    """The call of a step, with its arguments filled in; raises ExpressionError, PayloadExpired."""
     run = work.run
     pin = run.pins["steps"][step.parent_key or step.key]
     return CallSpec(

@@ -68,7 +68,10 @@ def refused(result: Result) -> Exit:
 LISTS = (
     "runs list --state NEEDS_ATTENTION",
     "approvals list --which all",
-    "dlq list",
+    "dead-letters list",
+    "dead-letters list --state DISMISSED",
+    "dead-letters groups",
+    "dead-letters jobs list",
     "connectors list",
     "workflows list",
     "policies active",

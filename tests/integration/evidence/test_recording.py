@@ -62,7 +62,7 @@ def test_content_is_committed_to_and_not_contained(world: object, in_scope: Call
         secret = Committed(b'{"password":"hunter2"}')
         receipt = services.record(Noted("x", secret), actor=system, run_id=run)
         body = bytes(Event.objects.get(pk=receipt.id).body)
-        salt = commitment.salt(shredding.key_for(run), str(receipt.id), "/data/content")
+        salt = commitment.salt(shredding.find(run), str(receipt.id), "/data/content")
     opened = commitment.commit(salt, str(receipt.id), "/data/content", secret.content)
     assert b"hunter2" not in body
     assert envelope.parse_event(body).data["content"] == {"c": opened, "len": 22, "mt": "application/json"}

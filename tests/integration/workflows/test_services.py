@@ -11,7 +11,7 @@ from controlplane.lib import clock
 from evidence.models import Event
 from tenants.errors import PermissionMissing
 from tests.integration.workflows.double import DONE, at
-from workflows import library, services, starting, sweeping
+from workflows import letters, library, services, starting, sweeping
 from workflows.definition.findings import DefinitionRefused
 from workflows.errors import (
     ConnectorMissing,
@@ -176,11 +176,11 @@ def test_a_dead_letter_is_redriven_once_as_a_new_run(script):
     old, letter = dead(script)
     assert (old.state, old.code) == ("FAILED", "retries_exhausted")
     script.door.script["one"] = [DONE]
-    run = services.redrive(dead_letter_id=letter.pk, actor=script.floor.dana)
+    run = letters.redrive(dead_letter_id=letter.pk, actor=script.floor.dana)
     assert (run.redrive_of, run.ticket_key) == (old.pk, old.ticket_key)
     assert script.wake(run).state == "SUCCEEDED"
     with pytest.raises(DeadLetterClosed):
-        services.redrive(dead_letter_id=letter.pk, actor=script.floor.dana)
+        letters.redrive(dead_letter_id=letter.pk, actor=script.floor.dana)
 
 
 def test_an_open_run_is_not_redriven(script):
@@ -191,7 +191,7 @@ def test_an_open_run_is_not_redriven(script):
     with transaction.atomic():
         letter = DeadLetter.objects.get(run=run)
     with pytest.raises(RunNotWaiting):
-        services.redrive(dead_letter_id=letter.pk, actor=script.floor.dana)
+        letters.redrive(dead_letter_id=letter.pk, actor=script.floor.dana)
 
 
 def test_only_operators_cancel_and_only_runs_that_are_there(script):
