@@ -135,6 +135,8 @@ Q_CLUSTER = {
     "save_limit": -1,
     "scheduler": False,
 }
+INTERLOCK_CALLS_PER_WORKER = env.integer("INTERLOCK_CALLS_PER_WORKER", 16, at_least=1, at_most=256)
+INTERLOCK_TENANT_RUNNING = env.integer("INTERLOCK_TENANT_RUNNING", 0, at_least=0, at_most=1_000_000)  # 0: no limit
 INTERLOCK_RUN_LEASE_S = env.integer("INTERLOCK_RUN_LEASE_S", 45, at_least=2, at_most=600)
 
 # --- calls: window + deadline < lease, so that nobody takes a call over whose first byte could still leave ----

@@ -84,7 +84,7 @@ def write_many(entries: Sequence[Entry]) -> list[Recorded]:
         event = _event(entry, heads, sealer)
         written.append(event)
         receipts.append(Recorded(event.pk, bytes(event.event_hash)))
-        if entry.run_id in chains:
+        if entry.run_id is not None and entry.run_id in chains:
             chains[entry.run_id].append(bytes(event.event_hash))
             if event.type == RUN_CLOSED:
                 written.append(_event(_seal(entry, heads[entry.run_id], chains[entry.run_id]), heads, sealer))

@@ -111,3 +111,38 @@ def RoutingFunction(  # noqa: N802
         ],
         ["SET LOCAL ROLE interlock_router", f"DROP FUNCTION routing.{name}({signature})", "RESET ROLE"],
     )
+
+
+def RoutingVerb(  # noqa: N802
+    name: str,
+    *,
+    args: str,
+    returns: str,
+    body: str,
+    reads: Mapping[str, Sequence[str]],
+    writes: Mapping[str, Sequence[str]],
+) -> migrations.RunSQL:
+    """`routing.<name>(args)` in PL/pgSQL: like `RoutingFunction`, and may change the columns in `writes` of rows of
+    any tenant. Returns ids and counters only. Large tables: the plan never reads one from end to end."""
+    signature = ", ".join(part.strip().split(" ", 1)[1] for part in args.split(",")) if args else ""
+    forward: Statements = []
+    for table, columns in reads.items():
+        forward.append(f"GRANT SELECT ({', '.join(columns)}) ON {table} TO interlock_router")
+    for table, columns in writes.items():
+        forward += [
+            f"GRANT UPDATE ({', '.join(columns)}) ON {table} TO interlock_router",
+            f"DROP POLICY IF EXISTS router_moves ON {table}",
+            f"CREATE POLICY router_moves ON {table} FOR UPDATE TO interlock_router USING (true) WITH CHECK (true)",
+        ]
+    return migrations.RunSQL(
+        [
+            *forward,
+            "SET LOCAL ROLE interlock_router",
+            f"CREATE FUNCTION routing.{name}({args}) RETURNS {returns} LANGUAGE plpgsql VOLATILE SECURITY DEFINER"
+            f" SET search_path = public, pg_temp SET enable_seqscan = off AS $${body}$$",
+            f"REVOKE ALL ON FUNCTION routing.{name}({signature}) FROM PUBLIC",
+            f"GRANT EXECUTE ON FUNCTION routing.{name}({signature}) TO interlock_app",
+            "RESET ROLE",
+        ],
+        ["SET LOCAL ROLE interlock_router", f"DROP FUNCTION routing.{name}({signature})", "RESET ROLE"],
+    )

@@ -6,10 +6,13 @@ class WorkflowsConfig(AppConfig):
     verbose_name = "Workflows"
 
     def ready(self) -> None:
+        from django_q.signals import post_spawn
+
         from approvals.ports import decided
         from connectors.ports import received, reconciled
-        from workflows import checks, events, services, starting  # noqa: F401 - registers checks and event types
+        from workflows import checks, events, services, starting, tasks  # noqa: F401 - registers checks and event types
 
+        post_spawn.connect(tasks.enlist, dispatch_uid="workflows.enlist")
         decided.bind(services.approval_decided)
         received.bind(starting.by_webhook)
         reconciled.bind(services.outcome_told)

@@ -1,9 +1,11 @@
 """The queue of django-q2 on PostgreSQL: SKIP LOCKED to take, LISTEN to wake, a slow poll for lost notices.
 
-Enqueueing is a row in the caller's transaction: a wake-up exists exactly when what made it necessary was
-committed. The notice is sent after that commit, in a statement of its own, because NOTIFY takes a
-database-wide lock at commit and must not hold up a business transaction. A task that is not acknowledged
-within `Q_CLUSTER["retry"]` seconds becomes visible again: delivery is at least once, `Run.fence` decides.
+Enqueueing a task is a row in the caller's transaction. The notice is sent after that commit, in a statement of its
+own, because NOTIFY takes a database-wide lock at commit and must not hold up a business transaction. A task that is
+not acknowledged within `Q_CLUSTER["retry"]` seconds becomes visible again: delivery is at least once.
+
+The doorbell of the engine is a notice alone: runs are queued by their own rows, so it costs no row, no
+acknowledgement, and may be lost.
 """
 
 import time
@@ -13,6 +15,7 @@ from typing import Any
 from django.db import DatabaseError, connection, transaction
 from django_q.brokers import Broker
 from django_q.conf import Conf
+from django_q.tasks import async_task
 from psycopg import sql
 
 from controlplane.lib.logs import get_logger
@@ -20,6 +23,8 @@ from controlplane.lib.logs import get_logger
 log = get_logger(__name__)
 
 CHANNEL = "interlock_wakeup"
+BELL = "bell"
+BELL_TASK = "workflows.tasks.work"
 SLOW_POLL_S = 1.0
 AFTER_A_FAULT_S = 1.0
 
@@ -40,13 +45,19 @@ _TAKEN = "SELECT count(*) FROM workflows_wakeup WHERE queue = %s AND visible_at 
 class PostgresBroker(Broker):  # type: ignore[misc]  # django-q2 ships no types
     """`Q_CLUSTER["broker_class"]`. `list_key` is the name of the queue."""
 
+    _listens_on: object = None
+
     def enqueue(self, task: str) -> int:
         """Put a signed task into the queue as part of the open transaction; returns its id."""
         row = _one(_PUT, self.list_key, task)
         transaction.on_commit(partial(_notify, self.list_key), robust=True)
         return int(row[0])
 
-    def dequeue(self) -> list[tuple[int, str]] | None:
+    def ring(self) -> None:
+        """Have one worker of each cluster look for runs. Outside transactions."""
+        _run("SELECT pg_notify(%s, %s)", CHANNEL, BELL)
+
+    def dequeue(self) -> list[tuple[int | None, str]] | None:
         """Tasks for this worker; None after waiting for a moment in vain."""
         try:
             return self._take() or self._wait()
@@ -56,19 +67,33 @@ class PostgresBroker(Broker):  # type: ignore[misc]  # django-q2 ships no types
             time.sleep(AFTER_A_FAULT_S)
             return None
 
-    def _take(self) -> list[tuple[int, str]]:
+    def _take(self) -> list[tuple[int | None, str]]:
         with connection.cursor() as cursor:
             cursor.execute(_TAKE, {"queue": self.list_key, "retry": Conf.RETRY, "most": Conf.BULK})
             return [(int(task_id), str(payload)) for task_id, payload in cursor.fetchall()]
 
-    def _wait(self) -> list[tuple[int, str]] | None:
+    def _wait(self) -> list[tuple[int | None, str]] | None:
         """Until a notice, or the slow poll that covers a lost one. Listening starts before the last look."""
+        if self._listen() and (found := self._take()):
+            return found
+        while noticed := list(connection.connection.notifies(timeout=SLOW_POLL_S, stop_after=1)):
+            noticed += connection.connection.notifies(timeout=0)
+            words = {notice.payload for notice in noticed}
+            if BELL in words:
+                return [(None, _bell())]
+            if self.list_key in words:
+                return self._take() or None
+        return None
+
+    def _listen(self) -> bool:
+        """Once per connection; True when it has just begun."""
+        connection.ensure_connection()
+        if self._listens_on is connection.connection:
+            return False
         with connection.cursor() as cursor:
             cursor.execute(sql.SQL("LISTEN {}").format(sql.Identifier(CHANNEL)))
-        if found := self._take():
-            return found
-        noticed = list(connection.connection.notifies(timeout=SLOW_POLL_S, stop_after=1))
-        return (self._take() or None) if noticed else None
+        self._listens_on = connection.connection
+        return True
 
     def acknowledge(self, task_id: int) -> None:
         _run(_DONE, task_id)
@@ -98,6 +123,20 @@ class PostgresBroker(Broker):  # type: ignore[misc]  # django-q2 ships no types
 
     def info(self) -> str:
         return f"PostgreSQL {self.list_key}"
+
+
+class _Catch(Broker):  # type: ignore[misc]  # django-q2 ships no types
+    """Keeps the signed form of a task instead of sending it."""
+
+    def enqueue(self, task: str) -> int:
+        self.task = task
+        return 0
+
+
+def _bell() -> str:
+    catch = _Catch()
+    async_task(BELL_TASK, broker=catch)
+    return catch.task
 
 
 def _notify(queue: str) -> None:

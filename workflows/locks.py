@@ -4,6 +4,7 @@ Rows move in memory while their run is locked; `workflows.engine.flushing` write
 compare-and-swap, before the transaction ends. A row that nobody holds refuses to move.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,7 +15,6 @@ from django.db import transaction
 from django.db.models import F, Q
 
 from controlplane.lib import clock
-from controlplane.lib.errors import LostRace
 from workflows.models import Moving, Run, Step
 from workflows.types import ENGINE_RUN_STATES, RunState, StepState, check_run_move, check_step_move
 
@@ -29,31 +29,46 @@ class Lease:
 
 @transaction.atomic(durable=True)
 def claim(run_id: UUID) -> Lease | None:
-    """Take the lease of a run that the engine owns and nobody holds; None otherwise.
+    """Take the lease of one run that the engine owns and nobody holds, whether it is queued or not; None otherwise.
 
-    Committed before any work, and `crashes` counted up front, so that a run whose worker dies every time is
-    noticed. While the lease stands, the sweeper's next look is its end.
+    Workers take from the queue (`workflows.claiming`), with the same effect on the row.
     """
-    until = _lease_end()
+    until = lease_end()
     free = Q(lease_until=None) | Q(lease_until__lte=clock.now())
     claimed = Run.objects.filter(free, pk=run_id, state__in=ENGINE_RUN_STATES).update(
-        fence=F("fence") + 1, lease_until=until, wake_at=until, nudged=False, crashes=F("crashes") + 1
+        fence=F("fence") + 1,
+        lease_until=until,
+        wake_at=until,
+        ready_at=None,
+        lane="",
+        nudged=False,
+        crashes=F("crashes") + 1,
     )
     if not claimed:
         return None
     return Lease(run_id, Run.objects.values_list("fence", flat=True).get(pk=run_id))
 
 
-def held(lease: Lease) -> Run:
-    """The run, locked, with the lease renewed (the heartbeat); raises LostRace when it is someone else's."""
-    mine = Run.objects.filter(pk=lease.run_id, fence=lease.fence, state__in=ENGINE_RUN_STATES)
-    run = mine.select_for_update(of=("self",)).select_related("version", "environment").first()
-    if run is None:
-        raise LostRace(f"run {lease.run_id} is in other hands")
-    hold(run)
-    until = _lease_end()
-    change(run, lease_until=until, wake_at=until)
-    return run
+def held(leases: Sequence[Lease]) -> list[Run]:
+    """The runs of these leases, locked, with the leases renewed; those that are in other hands now are left out."""
+    fences = {lease.run_id: lease.fence for lease in leases}
+    mine = Run.objects.filter(pk__in=fences, state__in=ENGINE_RUN_STATES).order_by("pk")
+    locked = mine.select_for_update(of=("self",)).select_related("environment")
+    runs = [run for run in locked if run.fence == fences[run.pk]]
+    hold(*runs)
+    until = lease_end()
+    for run in runs:
+        change(run, lease_until=until, wake_at=until)
+    return runs
+
+
+@transaction.atomic(durable=True)
+def renew(leases: Sequence[Lease]) -> None:
+    """The heartbeat of runs whose worker is inside a call."""
+    until = lease_end()
+    for lease in sorted(leases, key=lambda lease: lease.run_id):
+        mine = Run.objects.filter(pk=lease.run_id, fence=lease.fence, lease_until__isnull=False)
+        mine.update(lease_until=until, wake_at=until)
 
 
 def open_run(run_id: UUID) -> Run | None:
@@ -88,9 +103,10 @@ def change(row: Run | Step, **changes: Any) -> None:
 
 
 def let_go(run: Run, *, wake_at: datetime, crashes: int) -> None:
-    """End the lease before its time, to be woken again at `wake_at`."""
-    move_run(run, RunState(run.state), lease_until=None, wake_at=wake_at, crashes=crashes)
+    """End the lease before its time, to be woken again at `wake_at`; into the queue if that is now."""
+    ready_at = wake_at if wake_at <= clock.now() else None
+    move_run(run, RunState(run.state), lease_until=None, wake_at=wake_at, ready_at=ready_at, crashes=crashes)
 
 
-def _lease_end() -> datetime:
+def lease_end() -> datetime:
     return clock.now() + timedelta(seconds=settings.INTERLOCK_RUN_LEASE_S)

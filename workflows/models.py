@@ -89,8 +89,10 @@ def _columns(model: type[models.Model]) -> frozenset[str]:
 class Run(Moving):
     """One execution of a version. Pins everything that could change under it.
 
-    Lease: `fence` grows with every claim, `lease_until` is when the holder counts as dead. `wake_at`: when the
-    sweeper wakes the run; None while only an event can. `nudged`: something happened while the lease was held.
+    Lease: `fence` grows with every claim, `lease_until` is when the holder counts as dead. `ready_at`: since when
+    the run waits for a worker, None while it does not; this is the queue. `wake_at`: when the sweeper makes it
+    ready; None while only an event can. `lane`: the queue of a run whose workflow may run only so often at once,
+    empty from its first claim on. `nudged`: something happened while the lease was held.
     `effects` counts the writes that landed. Digests name encrypted payloads.
 
     `priority`: lower goes first. `paused_at`: a person holds it up at the next step. `deadline_at`: when it turns
@@ -114,6 +116,8 @@ class Run(Moving):
     fence = models.PositiveIntegerField(default=0)
     lease_until = models.DateTimeField(null=True)
     wake_at = models.DateTimeField(null=True)
+    ready_at = models.DateTimeField(null=True)
+    lane = models.CharField(max_length=120, blank=True)
     nudged = models.BooleanField(default=False)
     crashes = models.PositiveIntegerField(default=0)
 
@@ -165,8 +169,18 @@ class Run(Moving):
         indexes = [
             models.Index(
                 fields=["wake_at"],
-                condition=Q(state__in=sorted(ENGINE_RUN_STATES), wake_at__isnull=False),
+                condition=Q(state__in=sorted(ENGINE_RUN_STATES), wake_at__isnull=False, ready_at__isnull=True),
                 name="run_due",
+            ),
+            models.Index(
+                fields=["tenant", "lane", "priority", "ready_at"],
+                condition=Q(ready_at__isnull=False),
+                name="run_ready",
+            ),
+            models.Index(
+                fields=["tenant", "concurrency_key"],
+                condition=Q(state__in=sorted(ENGINE_RUN_STATES), lane="", concurrency_key__gt=""),
+                name="run_in_its_lane",
             ),
             models.Index(fields=["tenant", "-id"], name="run_newest"),
             models.Index(fields=["tenant", "ticket_number"], name="run_of_ticket"),

@@ -70,7 +70,7 @@ def begin(order: Order) -> Run:
         return run
     Step.objects.bulk_create(steps)
     record(_started(run, order), actor=order.starter, **_belongs(run))
-    wakeups.wake(run.pk)
+    wakeups.ring()
     return run
 
 
@@ -141,11 +141,13 @@ def _draft(order: Order, environment: Environment, version: WorkflowVersion, def
         priority=definition.priority if order.priority is None else order.priority,
         concurrency_key=definition.name if definition.max_running else "",
         max_running=definition.max_running,
+        lane=definition.name if definition.max_running else "",
         deadline_at=_deadline(order, definition, now),
         parent_run_id=order.parent.run.pk if order.parent else None,
         parent_step=order.parent.step if order.parent else "",
         received_at=order.received_at,
         wake_at=now,
+        ready_at=now,
     )
 
 

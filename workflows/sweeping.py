@@ -5,7 +5,6 @@ The queue may lose everything: a run whose time has come is found by its row.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from uuid import UUID
 
 from django.db import DatabaseError, connection, transaction
@@ -19,16 +18,12 @@ from policies import services as policies
 from tenants import halts, payloads, scope
 from tenants.actors import Actor
 from tenants.services import every_tenant
-from workflows import halting, redriving, wakeups
+from workflows import claiming, halting, redriving, wakeups
 from workflows.engine import sub_runs
-from workflows.models import Run
-from workflows.types import ENGINE_RUN_STATES
 
 log = get_logger(__name__)
 
 BATCH = 500
-PATIENCE_S = 20.0
-"""How long an enqueued wake-up may take to reach a worker before the run is enqueued again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,25 +36,11 @@ class Chore:
 
 
 def wake_overdue() -> int:
-    """Enqueue every run whose time has come, of all tenants; returns how many."""
-    return sum(_wake(tenant_id, run_id) for tenant_id, run_id in _due_runs())
-
-
-def _due_runs() -> list[tuple[UUID, UUID]]:
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT tenant_id, run_id FROM routing.due_runs(%s, %s)", [clock.now(), BATCH])
-        return list(cursor.fetchall())
-
-
-def _wake(tenant_id: UUID, run_id: UUID) -> bool:
-    """Once per patience and run, however many sweepers there are."""
-    now = clock.now()
-    with scope.enter(tenant_id), transaction.atomic():
-        due = Run.objects.filter(pk=run_id, state__in=ENGINE_RUN_STATES, wake_at__lte=now)
-        if not due.update(wake_at=now + timedelta(seconds=PATIENCE_S)):
-            return False
-        wakeups.enqueue(run_id)
-        return True
+    """Queue every run whose time has come, of all tenants, and ring for whatever waits; returns how many."""
+    made = claiming.make_due(clock.now(), BATCH)
+    if made or claiming.any_ready():
+        wakeups.ring()
+    return made
 
 
 def settle_halts() -> None:

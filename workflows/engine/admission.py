@@ -1,5 +1,6 @@
 """May this run start at all? The policy decides once, before the first step; doubt means no."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Protocol
 from uuid import UUID
@@ -31,11 +32,18 @@ class Decide(Protocol):
     ) -> Decision: ...
 
 
-def admitted(work: Work, decide: Decide) -> bool:
-    """False when the run was turned away or has to come again later; a run that has started is not asked anew."""
+def admitted(works: Sequence[Work], decide: Decide) -> list[Work]:
+    """Those that go on: the others were turned away or have to come again later. A run that has started is not
+    asked about anew."""
+    return [work for work in works if _asked_before(work) or _admitted(work, decide)]
+
+
+def _asked_before(work: Work) -> bool:
+    return work.run.state != RunState.QUEUED or bool(work.run.stop)
+
+
+def _admitted(work: Work, decide: Decide) -> bool:
     run = work.run
-    if run.state != RunState.QUEUED or run.stop:
-        return True
     decision = asked(work, decide)
     locks.change(run, policy_revision=decision.revision[:80])
     if decision.effect is Effect.ALLOW:

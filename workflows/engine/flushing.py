@@ -26,8 +26,8 @@ def flush(works: Sequence[Work]) -> None:
         for event in work.events:
             record(event, actor=work.engine, workspace_id=work.run.workspace_id, run_id=work.run.pk)
     forgetting.forget([work.run for work in works if work.forgets])
-    for run_id in (work.run.pk for work in works if work.rings):
-        wakeups.enqueue(run_id)
+    if any(work.rings for work in works):
+        wakeups.ring()
     for work in works:
         work.written()
 

@@ -1,5 +1,7 @@
-"""One wake-up: advance a run as far as it goes, with one transaction between two calls."""
+"""A wave begins many runs in one transaction; from then on each run that makes calls is carried by itself, with one
+transaction between two calls."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -26,7 +28,7 @@ from workflows.plan import plan
 log = get_logger(__name__)
 
 BUDGET_S = 25.0
-"""After that a wake-up hands over to the next one: one more call still fits into `Q_CLUSTER["timeout"]`."""
+"""After that a run hands over to the next worker, so that others get their turn."""
 
 MOST_CRASHES = 5
 MOST_MOVES = 1000
@@ -40,36 +42,58 @@ class Engine:
     decide: Decide
 
     def wake(self, run_id: UUID) -> bool:
-        """Advance the run of the entered tenant; False when somebody else has it or it is nobody's to move.
+        """Advance one run of the entered tenant; False when somebody else has it or it is nobody's to move.
 
         May be called twice, late, or by two workers at once: the lease decides, and the fence stops the slower.
         """
-        with bind(run_id=run_id):
-            lease = locks.claim(run_id)
-            if lease is None:
-                return False
-            try:
-                self._advance(lease)
-            except LostRace as race:
-                log.info("the run is in other hands: %s", race)
-            except Exception:
-                log.exception("the engine failed on a run")
-                _after_a_fault(lease)
-            return True
+        lease = locks.claim(run_id)
+        if lease is None:
+            return False
+        for held, call in self.begin([lease]):
+            self.carry(held, call)
+        return True
 
-    def _advance(self, lease: Lease) -> None:
+    def begin(self, leases: Sequence[Lease]) -> list[tuple[Lease, Outward]]:
+        """A wave: advance these runs of the entered tenant as far as they go without a call, in one transaction.
+
+        Returns the calls that they need. Runs that are in other hands now are left out. If the wave fails, each
+        run is tried alone, so that one cannot keep the others from moving.
+        """
+        try:
+            return self._wave(leases)
+        except Exception as error:
+            if len(leases) > 1:
+                log.exception("a wave failed: its runs go one by one")
+                return [begun for lease in leases for begun in self.begin([lease])]
+            _stopped(leases[0], error)
+            return []
+
+    def carry(self, lease: Lease, call: Outward | None, leaving: Callable[[], bool] = lambda: False) -> None:
+        """Make a run's call, write down what it did, and go on so until the run needs no call now.
+
+        `leaving`: the worker is about to end: the run is handed over before its next call.
+        """
+        with bind(run_id=lease.run_id):
+            try:
+                self._carry(lease, call, leaving)
+            except Exception as error:  # noqa: BLE001 - logged there, and the run is tried again
+                _stopped(lease, error)
+
+    def _carry(self, lease: Lease, call: Outward | None, leaving: Callable[[], bool]) -> None:
         until = clock.monotonic() + BUDGET_S
-        call = self._begin(lease)
+        if leaving():
+            _give_back(lease)
+            return
         while call is not None:
             answer = make(call, self.gateway)
-            call = _look(lease, call, answer, hand_over=clock.monotonic() >= until)
+            call = _look(lease, call, answer, hand_over=leaving() or clock.monotonic() >= until)
 
     @transaction.atomic(durable=True)
-    def _begin(self, lease: Lease) -> Outward | None:
-        work = Work.load(lease)
-        call = _next(work) if admitted(work, self.decide) else None
-        flush([work])
-        return call
+    def _wave(self, leases: Sequence[Lease]) -> list[tuple[Lease, Outward]]:
+        works = Work.load_all(leases)
+        begun = [(work.lease, _next(work)) for work in admitted(works, self.decide)]
+        flush(works)
+        return [(lease, call) for lease, call in begun if call is not None]
 
 
 @transaction.atomic(durable=True)
@@ -101,9 +125,28 @@ def _next(work: Work) -> Outward | None:
 
 
 def _hand_over(work: Work) -> None:
-    """Enough for one task: the next wake-up makes the call that was just decided."""
+    """Another worker makes the call that was just decided."""
     locks.let_go(work.run, wake_at=work.now, crashes=0)
     work.ring()
+
+
+@transaction.atomic(durable=True)
+def _give_back(lease: Lease) -> None:
+    work = Work.load(lease)
+    _hand_over(work)
+    flush([work])
+
+
+def _stopped(lease: Lease, error: Exception) -> None:
+    """Why a run could not be moved: a lost race is nobody's fault."""
+    if isinstance(error, LostRace):
+        log.info("the run is in other hands: %s", error)
+        return
+    log.error("the engine failed on a run", exc_info=error)
+    try:
+        _after_a_fault(lease)
+    except LostRace as race:
+        log.info("the run is in other hands: %s", race)
 
 
 @transaction.atomic(durable=True)

@@ -1,5 +1,6 @@
 """A run under the hands of a worker: its rows, its definition and the picture that `plan` decides from."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -7,12 +8,14 @@ from typing import Any
 
 from controlplane.lib import clock
 from controlplane.lib.canonical import canonical, sha256_hex
+from controlplane.lib.errors import LostRace
 from tenants import payloads, scope
 from tenants.actors import Actor
 from workflows import locks
-from workflows.definition.model import Definition, StepSpec, build
+from workflows.definition.model import Definition, StepSpec
 from workflows.engine.picture import is_awaited, picture
 from workflows.models import Run, Step
+from workflows.pinned import pinned
 from workflows.plan import RunView
 from workflows.types import WaitReason
 
@@ -40,19 +43,35 @@ class Work:
     @classmethod
     def load(cls, lease: locks.Lease) -> "Work":
         """Lock and read a run; raises LostRace."""
-        return cls._of(locks.held(lease))
+        works = cls.load_all([lease])
+        if not works:
+            raise LostRace(f"run {lease.run_id} is in other hands")
+        return works[0]
+
+    @classmethod
+    def load_all(cls, leases: Sequence[locks.Lease]) -> "list[Work]":
+        """Lock and read these runs of one tenant in two statements; those in other hands are left out."""
+        return cls._of(locks.held(leases))
 
     @classmethod
     def of(cls, run: Run) -> "Work":
         """The work at a run that a person's verb has locked (`locks.open_run`)."""
         locks.hold(run)
-        return cls._of(run)
+        return cls._of([run])[0]
 
     @classmethod
-    def _of(cls, run: Run) -> "Work":
-        steps = {step.key: step for step in Step.objects.filter(run_id=run.pk)}
-        locks.hold(*steps.values())
-        return cls(run, steps, clock.now())
+    def _of(cls, runs: Sequence[Run]) -> "list[Work]":
+        works = {run.pk: cls(run, {}, clock.now()) for run in runs}
+        for step in Step.objects.filter(run_id__in=works):
+            locks.hold(step)
+            works[step.run_id].steps[step.key] = step
+        for run in runs:
+            run.version, _ = pinned(run.version_id)
+        return list(works.values())
+
+    @property
+    def lease(self) -> locks.Lease:
+        return locks.Lease(self.run.pk, self.run.fence)
 
     def again(self) -> None:
         """Look once more: something happened before this work was loaded.
@@ -68,7 +87,7 @@ class Work:
 
     @cached_property
     def definition(self) -> Definition:
-        return build(self.run.version.document)
+        return pinned(self.run.version_id)[1]
 
     def keep(self, value: object) -> str:
         """Keep a value as a payload; returns its digest."""

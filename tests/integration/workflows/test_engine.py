@@ -15,7 +15,7 @@ from tests.integration.workflows.double import DONE, at
 from workflows import locks, services
 from workflows.engine import Engine
 from workflows.errors import NotAttended, RunClosed, RunNotWaiting
-from workflows.models import DeadLetter, Run, WakeUp
+from workflows.models import DeadLetter, Run
 
 
 def events_of(run):
@@ -25,7 +25,7 @@ def events_of(run):
 
 def queued():
     with transaction.atomic():
-        return WakeUp.objects.count()
+        return Run.objects.filter(ready_at__isnull=False).count()
 
 
 def test_one_wake_up_carries_a_run_to_its_end(script):
@@ -293,7 +293,8 @@ def test_a_nudge_without_a_decision_asks_once_and_parks(script):
     lease = locks.claim(run.pk)
     with transaction.atomic():
         Run.objects.filter(pk=run.pk).update(nudged=True)
-    script.floor.engine._advance(lease)
+    for held, call in script.floor.engine.begin([lease]):
+        script.floor.engine.carry(held, call)
     run = script.floor.seen(run)
     assert (run.state, run.waits_for, run.nudged, run.wake_at) == ("WAITING", "approval", False, None)
 

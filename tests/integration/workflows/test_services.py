@@ -24,7 +24,7 @@ from workflows.errors import (
     VersionTaken,
     WorkflowUnknown,
 )
-from workflows.models import DeadLetter, Run, Step, WakeUp, WorkflowVersion
+from workflows.models import DeadLetter, Run, Step, WorkflowVersion
 
 SYS_ID = "a" * 32
 
@@ -116,7 +116,7 @@ def test_a_start_is_idempotent_per_key(unruled):
         unruled.start({"sys_id": "b" * 32}, key="k")
     with transaction.atomic():
         assert Event.objects.filter(type="run.started").count() == 1
-        assert WakeUp.objects.count() == 1
+        assert Run.objects.filter(ready_at__isnull=False).count() == 1
 
 
 def test_one_ticket_has_one_open_run(script):
@@ -219,11 +219,10 @@ def test_the_time_that_people_took_is_booked_once(script):
 def test_the_sweeper_wakes_what_the_queue_has_lost(script):
     run = script.start()
     with transaction.atomic():
-        WakeUp.objects.all().delete()
+        Run.objects.update(ready_at=None)
     assert sweeping.wake_overdue() == 1
     assert sweeping.wake_overdue() == 0
-    with transaction.atomic():
-        assert WakeUp.objects.count() == 1
+    assert script.floor.seen(run).ready_at is not None
     assert script.wake(run).state == "SUCCEEDED"
     assert sweeping.wake_overdue() == 0
 
