@@ -7,7 +7,7 @@ from uuid import UUID
 from controlplane.lib.errors import NotFound
 from policies import active as activity
 from policies.engine.protocol import PointFailure
-from policies.models import Activation, DecisionRecord, PolicyVersion, Standing
+from policies.models import Activation, DecisionRecord, PolicyVersion, Simulation, Standing
 from policies.types import Effect
 from tenants import access as places
 from tenants import payloads
@@ -94,3 +94,21 @@ def input_of(actor: Actor, decision_id: UUID) -> dict[str, Any]:
     require(actor, Perm.VIEW_PAYLOADS, row.workspace_id)
     document: dict[str, Any] = json.loads(payloads.get(row.input_digest))
     return document
+
+
+def simulation(actor: Actor, simulation_id: UUID) -> Simulation:
+    """One simulation, for those who may view its workspace."""
+    rows = Simulation.objects.select_related("environment").filter(pk=simulation_id)
+    row = rows.filter(environment__workspace_id__in=places.workspace_ids(actor)).first()
+    if row is None:
+        raise NotFound
+    return row
+
+
+def simulations(actor: Actor, *, before: UUID | None = None, limit: int = 50) -> list[Simulation]:
+    """Newest first, without their reports."""
+    rows = Simulation.objects.select_related("environment").defer("report")
+    rows = rows.filter(environment__workspace_id__in=places.workspace_ids(actor))
+    if before is not None:
+        rows = rows.filter(pk__lt=before)
+    return list(rows.order_by("-pk")[: min(limit, _MOST)])

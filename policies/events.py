@@ -44,3 +44,30 @@ class PolicyActivated:
     packs: list[dict[str, Any]]
     author_id: UUID
     reason: str
+
+
+@event("policy.simulation_requested")
+@dataclass(frozen=True)
+class SimulationRequested:
+    """A candidate is weighed on recorded decisions. `candidate_digest` is that of the packs' texts."""
+
+    simulation_id: UUID
+    environment_id: UUID
+    candidate_digest: str
+
+
+@event("policy.simulated")
+@dataclass(frozen=True)
+class PolicySimulated:
+    """`report_digest` is that of the whole report; the counts are its most important ones."""
+
+    simulation_id: UUID
+    environment_id: UUID
+    candidate_digest: str
+    state: str
+    decisions: int
+    covered: int
+    loosened: int
+    loosened_high_risk: int
+    tightened: int
+    report_digest: str

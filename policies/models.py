@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from policies.types import Effect
+from policies.types import Effect, SimulationState
 from tenants.models.base import TenantModel
 
 
@@ -184,3 +184,32 @@ class PointDecision(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.effect} {self.decision_id}"
+
+
+class Simulation(TenantModel):
+    """A candidate policy weighed on recorded decisions, in slices. `cursor` is the last decision that was weighed.
+
+    `candidate_digest` names the payload with the texts of the packs; `report` is `policies.impact.Impact.report`.
+    """
+
+    environment = models.ForeignKey("tenants.Environment", on_delete=models.PROTECT, related_name="+")
+    state = models.CharField(max_length=10, choices=[(state.value, state.value) for state in SimulationState])
+    candidate_digest = models.CharField(max_length=64)
+    packs = models.JSONField(help_text="What the candidate consists of: [{pack, digest}]")
+    since = models.DateTimeField()
+    until = models.DateTimeField()
+    most = models.PositiveIntegerField()
+    cursor = models.UUIDField(null=True, blank=True)
+    done = models.PositiveIntegerField(default=0)
+    report = models.JSONField(default=dict)
+    findings = models.JSONField(default=list, help_text="Why the candidate was refused")
+    fence = models.PositiveIntegerField(default=0)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    requested_by_id = models.UUIDField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta(TenantModel.Meta):
+        indexes = [models.Index(fields=["tenant", "environment", "-id"], name="policy_simulation_recent")]
+
+    def __str__(self) -> str:
+        return f"{self.state} {self.done}"

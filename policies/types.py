@@ -21,6 +21,15 @@ class Effect(StrEnum):
     ALLOW = "ALLOW"
 
 
+class SimulationState(StrEnum):
+    """`REFUSED`: the candidate itself does not pass the checks of publishing."""
+
+    QUEUED = "QUEUED"
+    RUNNING = "RUNNING"
+    DONE = "DONE"
+    REFUSED = "REFUSED"
+
+
 @dataclass(frozen=True, slots=True)
 class Reason:
     """Why: the finding of one rule, in words a person may read."""

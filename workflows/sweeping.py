@@ -15,6 +15,7 @@ from controlplane.lib import clock
 from controlplane.lib.errors import DomainError
 from controlplane.lib.logs import bind, get_logger
 from policies import services as policies
+from policies import tasks as policy_tasks
 from tenants import halts, payloads, scope
 from tenants.actors import Actor
 from tenants.services import every_tenant
@@ -84,6 +85,7 @@ CHORES = (
     Chore("redrives", 1.0, redriving.work_off),
     Chore("approval expiry", 2.0, approvals.expire_due),
     Chore("policy freshness", 5.0, policies.refresh_due),
+    Chore("simulations", 30.0, policy_tasks.catch_up_simulations),
     Chore("approval cards", 5.0, connectors.catch_up_cards),
     Chore("replay guards", 300.0, connectors.forget_slack_deliveries),
     Chore("content retention", 600.0, forget_content),

@@ -18,6 +18,7 @@ from controlplane.api import (
     redrives,
     runs,
     schemas,
+    simulations,
     workflows,
 )
 
@@ -57,6 +58,11 @@ urlpatterns = [
         "opa/environments/<uuid:environment_id>/status", policy_servers.PolicyServerStatus.as_view(), name="opa-status"
     ),
     path("opa/environments/<uuid:environment_id>/logs", policy_servers.PolicyServerLog.as_view(), name="opa-logs"),
+    path(
+        "policies/<uuid:environment_id>/simulations", simulations.PolicySimulations.as_view(), name="policy-simulations"
+    ),
+    path("simulations", simulations.Simulations.as_view(), name="simulations"),
+    path("simulations/<uuid:simulation_id>", simulations.SimulationOne.as_view(), name="simulation"),
     path("decisions", policies.Decisions.as_view(), name="decisions"),
     path("decisions/<uuid:decision_id>", policies.DecisionOne.as_view(), name="decision"),
     path("decisions/<uuid:decision_id>/input", policies.DecisionInput.as_view(), name="decision-input"),

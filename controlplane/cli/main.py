@@ -5,7 +5,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import typer
 
-from controlplane.cli import approvals, deadletters, evidence, kill, output, people, rooms, runs
+from controlplane.cli import approvals, deadletters, evidence, kill, output, people, policies, rooms, runs
 from controlplane.cli.exits import CliError, Exit
 
 app = typer.Typer(
@@ -23,7 +23,8 @@ app.add_typer(kill.app, name="kill")
 app.add_typer(evidence.app, name="evidence")
 app.add_typer(rooms.workflows, name="workflows")
 app.add_typer(rooms.connectors, name="connectors")
-app.add_typer(rooms.policies, name="policies")
+app.add_typer(policies.app, name="policy")
+app.add_typer(policies.app, name="policies", hidden=True)
 app.add_typer(people.tokens, name="tokens")
 app.command()(rooms.costs)
 app.command()(people.login)

@@ -56,6 +56,7 @@ ROW_OF = {
     "policies": "tenants_environment",
     "prices": "metering_modelprice",
     "runs": "workflows_run",
+    "simulations": "policies_simulation",
     "tokens": "tenants_apitoken",
     "workflows": "workflows_workflow",
     "evidence": "workflows_run",
@@ -74,6 +75,7 @@ BODY = {
     "trigger": {},
     "name": "x",
     "scopes": ["view"],
+    "packs": {"x": {"source": "package interlock.packs.x"}},
 }
 
 
@@ -159,7 +161,7 @@ def _bearer(user: Any, side: SimpleNamespace, actor_of: Callable) -> dict[str, s
 def _attempts(client: Client, url: str, headers: dict[str, str]) -> dict[str, Any]:
     form = {"data": BODY} if not headers else {"data": json.dumps(BODY), "content_type": "application/json"}
     if not headers:
-        form["data"] = {**BODY, "trigger": "", "scopes": "view"}
+        form["data"] = {**BODY, "trigger": "", "scopes": "view", "packs": ""}
     return {"GET": client.get(url, headers=headers), "POST": client.post(url, headers=headers, **form)}
 
 

@@ -1,8 +1,10 @@
 """`interlock` against the real API: every command speaks routes that exist, and ends with the code that it promises."""
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,8 +16,11 @@ from django.db import close_old_connections, transaction
 from typer.testing import CliRunner, Result
 
 from approvals.models import ApprovalRequest
+from controlplane.cli import policies as cli_policies
 from controlplane.cli.exits import CliError, Exit
 from controlplane.cli.main import app
+from policies import packs, simulation
+from policies.models import Simulation
 from policies.services import decide
 from tenants import scope
 from tests import gateway_ground
@@ -155,3 +160,40 @@ def test_decisions_are_listed_with_their_codes(
 def test_without_a_token_one_is_asked_to_sign_in(interlock: Callable[..., Result]) -> None:
     environment = {"INTERLOCK_URL": "http://testserver", "INTERLOCK_TOKEN": "il_wrong"}
     assert refused(CliRunner().invoke(app, ["me"], env=environment)) == Exit.AUTH
+
+
+def test_a_pack_is_simulated_on_what_was_decided(
+    world: SimpleNamespace,
+    interlock: Callable[..., Result],
+    actor_of: Callable[..., Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    alice = actor_of(world.a.alice, world.a.tenant)
+    monkeypatch.setattr(cli_policies, "time", SimpleNamespace(sleep=_work_on(world), monotonic=time.monotonic))
+    with scope.enter(world.a.tenant.id):
+        gateway_ground.publish(world.a, alice)
+        where = {"workspace_id": world.a.workspace.id, "environment_id": world.a.environment.id}
+        decide(document=question(world.a, risk="high"), actor=alice, **where)
+    pack = tmp_path / "triage.rego"
+    pack.write_text(packs.rego("triage").replace('"effect": "REQUIRE_HITL"', '"effect": "ALLOW"'))
+    loosened = interlock("alice", "policy", "simulate", str(pack), "-o", "json")
+    assert loosened.exit_code == Exit.VERIFICATION_FAILED, (loosened.exception, loosened.output)
+    assert json.loads(loosened.stdout)["report"]["loosened_high_risk"] == 1
+    table = interlock("alice", "policy", "simulate", str(pack))
+    assert "loosened, of high risk or above" in table.stdout
+    pack.write_text("package interlock.packs.triage\nnonsense(")
+    assert interlock("alice", "policy", "simulate", str(pack)).exit_code == Exit.VERIFICATION_FAILED
+
+
+def _work_on(world: SimpleNamespace) -> Callable[[float], None]:
+    """What a worker does while the command line waits."""
+
+    def meanwhile(_seconds: float) -> None:
+        with scope.enter(world.a.tenant.id):
+            with transaction.atomic():
+                waiting = list(Simulation.objects.filter(state="QUEUED").values_list("pk", flat=True))
+            for simulation_id in waiting:
+                simulation.carry_on(simulation_id)
+
+    return meanwhile

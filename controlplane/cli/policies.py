@@ -1,0 +1,120 @@
+"""Policy: what rules, what it decided, and what another policy would have decided."""
+
+import json
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from controlplane.cli import output
+from controlplane.cli.client import Client, connect
+from controlplane.cli.exits import CliError, Exit
+from controlplane.cli.options import Key, Limit, Output
+from controlplane.cli.output import Format
+
+app = typer.Typer(no_args_is_help=True, help="What rules, what it decided, what another policy would decide.")
+POLL_S = 0.5
+COUNTS = (
+    ("decisions", "decisions looked at"),
+    ("covered", "decided again as recorded"),
+    ("same", "decided the same"),
+    ("loosened", "loosened"),
+    ("loosened_high_risk", "loosened, of high risk or above"),
+    ("tightened", "tightened"),
+    ("obligations", "the same on other terms"),
+    ("failed", "no answer that counts"),
+)
+
+
+@app.command("active")
+def active(form: Output = Format.TABLE) -> None:
+    """The bundle in force in each environment."""
+    found = connect().get("/v1/policies")["results"]
+    output.rows(
+        found, ("environment", "revision", "seq", "not_after", "sha256"), form, "no policy: everything is denied"
+    )
+
+
+@app.command()
+def decisions(
+    effect: Annotated[str | None, typer.Option(help="only this effect, e.g. DENY")] = None,
+    limit: Limit = 50,
+    form: Output = Format.TABLE,
+) -> None:
+    """Newest first."""
+    columns = ("id", "effect", "tool", "codes", "run", "decided_at")
+    output.rows(connect().pages("/v1/decisions", limit, effect=effect), columns, form, "no decisions yet")
+
+
+@app.command()
+def simulate(
+    pack: Annotated[Path, typer.Argument(help="the Rego of one pack", exists=True, dir_okay=False)],
+    name: Annotated[str | None, typer.Option(help="of the pack; the file's name when left out")] = None,
+    data: Annotated[Path | None, typer.Option(help="JSON file with its configuration", exists=True)] = None,
+    tests: Annotated[Path | None, typer.Option(help="Rego file with its tests", exists=True)] = None,
+    environment: Annotated[str, typer.Option(help="dev, staging or prod")] = "prod",
+    since: Annotated[str | None, typer.Option(help="RFC 3339; seven days ago when left out")] = None,
+    most: Annotated[int, typer.Option(help="at most so many decisions, the newest")] = 10_000,
+    timeout: Annotated[int, typer.Option(help="seconds to wait for the result")] = 300,
+    key: Key = None,
+    form: Output = Format.TABLE,
+) -> None:
+    """Decide recorded decisions again with a pack in place of the active one of its name.
+
+    Exits with 9 when the pack is refused, or when it loosens a decision of high risk or above.
+    """
+    client = connect()
+    body: dict[str, Any] = {"packs": {name or pack.stem: _pack(pack, data, tests)}, "most": most}
+    if since:
+        body["since"] = since
+    asked = client.post(f"/v1/policies/{_environment(client, environment)}/simulations", body, key)
+    result = _awaited(client, asked["id"], timeout)
+    _show(result, form)
+    if result["state"] == "REFUSED" or result["report"]["loosened_high_risk"]:
+        raise typer.Exit(Exit.VERIFICATION_FAILED)
+
+
+def _pack(pack: Path, data: Path | None, tests: Path | None) -> dict[str, Any]:
+    try:
+        configuration = json.loads(data.read_text()) if data else {}
+    except ValueError as error:
+        raise CliError(f"{data} is not JSON: {error}", Exit.USAGE) from error
+    return {"source": pack.read_text(), "data": configuration, "tests": tests.read_text() if tests else ""}
+
+
+def _environment(client: Client, slug: str) -> str:
+    """The id of an environment that has a policy."""
+    found = [row for row in client.get("/v1/policies")["results"] if row["environment"] == slug]
+    if len(found) != 1:
+        raise CliError(f"{len(found)} environments called {slug} have a policy", Exit.NOT_FOUND)
+    return str(found[0]["environment_id"])
+
+
+def _awaited(client: Client, simulation_id: str, timeout: int) -> dict[str, Any]:
+    deadline = time.monotonic() + timeout
+    while True:
+        found: dict[str, Any] = client.get(f"/v1/simulations/{simulation_id}")
+        if found["state"] in ("DONE", "REFUSED"):
+            return found
+        if time.monotonic() > deadline:
+            raise CliError(
+                f"not over yet: {found['done']} decisions done", Exit.PENDING, f"ask again for {simulation_id}"
+            )
+        output.say(f"{found['state'].lower()}: {found['done']} decisions done")
+        time.sleep(POLL_S)
+
+
+def _show(result: dict[str, Any], form: Format) -> None:
+    if form is not Format.TABLE:
+        output.one(result, form)
+    elif result["state"] == "REFUSED":
+        output.rows(result["findings"], ("module", "code", "detail"), form, "refused without a finding")
+    else:
+        report = result["report"]
+        output.rows([{"what": words, "count": report[key]} for key, words in COUNTS], ("what", "count"), form, "")
+        gaps = [{"not_covered": cause, "count": count} for cause, count in report["not_covered"].items()]
+        if gaps:
+            output.rows(gaps, ("not_covered", "count"), form, "")
+        if report["rules"]:
+            output.rows(report["rules"], ("change", "rule", "decisions"), form, "")
