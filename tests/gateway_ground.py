@@ -59,6 +59,7 @@ def install_manifests() -> None:
 
 def furnish(side: SimpleNamespace, stand_ins: StandIns, admin: Actor) -> None:
     """Inside the tenant's scope: everything but a policy."""
+    install_manifests()
     for name, secret in SECRETS.items():
         vault.store(name=name, secret=secret.encode(), actor=admin)
     for name, spec in INSTANCES.items():
