@@ -7,9 +7,13 @@ from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
 
+from django.db import transaction
+
 from connectors import gateway, manifests, services
 from connectors.calls import CallSpec
 from connectors.errors import ManifestInvalid
+from connectors.gateway import clocks
+from connectors.models import ReconcileTask
 from connectors.sandbox import accounts
 from metering import services as metering
 from metering.types import BudgetKind, Period, Rate
@@ -136,3 +140,17 @@ def go(side: SimpleNamespace, spec: CallSpec) -> gateway.CallStatus:
 def writes(stand_ins: StandIns) -> list[dict[str, Any]]:
     """The records that the platform changed at ServiceNow, as its ledger tells."""
     return stand_ins.ledger(vendor="servicenow", kind="field_update", origin="api")
+
+
+def doubt(side: SimpleNamespace, vendors: StandIns, approve: Any) -> ReconcileTask:
+    """An approved update that landed, whose reply and every probe's answer were lost: a task for a person."""
+    args = update_args(vendors.incident(category="inquiry"))
+    call = go(side, spec_for(side, "servicenow.incident.update", "servicenow", args))
+    approve(side, call.request_id)
+    vendors.fault("drop_after", method="PATCH", path="/api/now")
+    gateway.advance(call_id=call.call_id, actor=worker(side))
+    vendors.fault("status", times=len(clocks.PROBE_AFTER_S), method="GET", path="/api/now")
+    for _ in clocks.PROBE_AFTER_S:
+        gateway.probe(call_id=call.call_id, actor=worker(side))
+    with transaction.atomic():
+        return ReconcileTask.objects.select_related("call").get(call_id=call.call_id)

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import transaction
 
-from connectors.models import ConnectorInstance, ToolCall
+from connectors.models import CallProbe, ConnectorInstance, ReconcileTask, ToolCall
 from controlplane.lib import clock, ids
 from evidence.services import record
 from tenants import payloads, scope
@@ -32,6 +32,20 @@ def stopped_run(world: SimpleNamespace, **changes: Any) -> Run:
             run=run, step_key="announce", connector="slack", tool="t.announce", code="channel_not_found", attempts=5
         )
         return run
+
+
+def doubted(world: SimpleNamespace, run: Run) -> ReconcileTask:
+    """The run's write, as a task: no probe could tell whether it landed."""
+    with scope.enter(world.a.tenant.id), transaction.atomic():
+        call = ToolCall.objects.get(run_id=run.id)
+        ToolCall.objects.filter(pk=call.pk).update(state="UNKNOWN", dispatched_at=clock.now())
+        CallProbe.objects.create(
+            call=call, attempt=1, number=1, found="cannot_tell", detail="HTTP 503 without a record"
+        )
+        guide = "Open the incident in ServiceNow and read its work notes."
+        return ReconcileTask.objects.create(
+            call=call, attempt=1, workspace=world.a.workspace, run_id=run.id, guide=guide
+        )
 
 
 def _run(world: SimpleNamespace, changes: dict[str, Any]) -> Run:

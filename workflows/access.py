@@ -7,14 +7,16 @@ from uuid import UUID
 
 from django.db.models import Count, Max, Min, Q, QuerySet
 
+from connectors import access as connectors
 from controlplane.lib.errors import NotFound
 from tenants.access import workspace_ids
 from tenants.actors import Actor
 from tenants.permissions import Perm
 from workflows.errors import WorkflowUnknown
-from workflows.models import DeadLetter, Run, Workflow, WorkflowVersion
+from workflows.models import DeadLetter, Run, Step, Workflow, WorkflowVersion
 from workflows.redrive_models import RedriveItem, RedriveJob
-from workflows.types import DeadLetterState
+from workflows.runbook import Line, line
+from workflows.types import DeadLetterState, StepState
 
 _MOST = 200
 
@@ -52,6 +54,24 @@ def access_run(actor: Actor, run_id: UUID, perm: Perm = Perm.VIEW) -> Run:
     if row is None:
         raise NotFound
     return row
+
+
+def runbook(actor: Actor, run: Run) -> list[Line]:
+    """What is left for a person's hand: the steps whose undo could not be carried out."""
+    stuck = [step for step in run.steps.all() if step.state == StepState.CONFLICT]
+    return [_line(actor, step) for step in stuck]
+
+
+def _line(actor: Actor, step: Step) -> Line:
+    wrote = connectors.call(actor, step.call_id) if step.call_id else None
+    return line(
+        step=step.key,
+        code=step.code,
+        label=step.label,
+        detail=step.detail,
+        target=wrote.target if wrote else step.tool,
+        undo=connectors.images(actor, wrote).undo if wrote else "",
+    )
 
 
 def workflow_names(actor: Actor) -> list[str]:

@@ -80,6 +80,15 @@ class RunCost(serializers.Serializer[Any]):
     complete = serializers.BooleanField()
 
 
+class RunbookLine(serializers.Serializer[Any]):
+    """What a person does by hand about an effect whose undo could not be carried out."""
+
+    step = serializers.CharField()
+    code = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
+    text = serializers.CharField()
+
+
 class RunDetail(Run):
     redrive_of = serializers.UUIDField(allow_null=True)
     policy_revision = serializers.CharField()
@@ -87,6 +96,11 @@ class RunDetail(Run):
     human_wait_ms = serializers.IntegerField()
     steps = Step(many=True)
     cost = serializers.SerializerMethodField()
+    runbook = serializers.SerializerMethodField()
+
+    @extend_schema_field(RunbookLine(many=True))
+    def get_runbook(self, run: RunRow) -> list[dict[str, Any]]:
+        return list(RunbookLine(access.runbook(self.context["actor"], run), many=True).data)
 
     @extend_schema_field(RunCost)
     def get_cost(self, run: RunRow) -> dict[str, Any]:
@@ -168,7 +182,7 @@ class Runs(ApiView):
 class RunOne(ApiView):
     @extend_schema(operation_id="runs_show", responses=RunDetail)
     def get(self, request: Request, run_id: UUID) -> Response:
-        return Response(RunDetail(access.access_run(self.actor, run_id)).data)
+        return Response(RunDetail(access.access_run(self.actor, run_id), context={"actor": self.actor}).data)
 
 
 class RunVerb(ApiView):

@@ -5,7 +5,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import typer
 
-from controlplane.cli import approvals, deadletters, evidence, kill, output, people, policies, rooms, runs
+from controlplane.cli import approvals, deadletters, evidence, kill, output, people, policies, reconcile, rooms, runs
 from controlplane.cli.exits import CliError, Exit
 
 app = typer.Typer(
@@ -18,6 +18,7 @@ app = typer.Typer(
 )
 app.add_typer(runs.app, name="runs")
 app.add_typer(approvals.app, name="approvals")
+app.add_typer(reconcile.app, name="reconcile")
 app.add_typer(deadletters.app, name="dead-letters")
 app.add_typer(kill.app, name="kill")
 app.add_typer(evidence.app, name="evidence")

@@ -31,6 +31,8 @@ class Now(Page):
             "waiting": approvals.queue(self.actor, "mine", limit=FEW),
             "failing": [(run, diagnosis.sentence(run, list(run.steps.all()))) for run in failing],
             "dead": workflows.count_dead_letters(self.actor, cap=COUNT_CAP),
+            "doubts": connectors.reconcile_tasks(self.actor, limit=FEW),
+            "doubted": connectors.count_reconcile_tasks(self.actor, cap=COUNT_CAP),
             "cap": COUNT_CAP,
             "budgets": self._budgets(),
             "instances": instances,

@@ -64,7 +64,8 @@ class RunDetail(Page):
         tab = self.query.first("tab") or "timeline"
         operates = holds(self.actor, Perm.OPERATE, run.workspace_id)
         offered = handling.offered(run, list(run.steps.all())) if operates else {}
-        return {**frame(run), **offered, "tab": tab, "tabs": list(TABS), **TABS[tab](self, run)}
+        by_hand = access.runbook(self.actor, run)
+        return {**frame(run), **offered, "runbook": by_hand, "tab": tab, "tabs": list(TABS), **TABS[tab](self, run)}
 
     def act(self, request: HttpRequest) -> HttpResponseBase:
         said = {name: str(value) for name, value in request.POST.items()}

@@ -22,6 +22,7 @@ NAVIGATION = (
         ("now", "n", "Now"),
         ("runs", "r", "Runs"),
         ("approvals", "a", "Approvals"),
+        ("reconcile", "u", "Reconcile"),
         ("dead-letters", "d", "Dead letters"),
     ),
     (("workflows", "w", "Workflows"), ("policies", "p", "Policies"), ("connectors", "c", "Connectors")),

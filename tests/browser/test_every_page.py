@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.asking import ask
-from tests.running import stopped_run
+from tests.running import doubted, stopped_run
 
 pytestmark = pytest.mark.browser
 
@@ -15,6 +15,7 @@ PAGES = [
     "/o/a/",
     "/o/a/runs/",
     "/o/a/approvals/?show=all",
+    "/o/a/reconcile/?show=all",
     "/o/a/dead-letters/",
     "/o/a/workflows/",
     "/o/a/policies/",
@@ -29,7 +30,14 @@ def full(world: SimpleNamespace) -> list[str]:
     """Fill the pages; the addresses of all of them, those about one thing as well."""
     run, request = stopped_run(world), ask(world)
     tabs = [f"/o/a/runs/{run.id}/?tab={tab}" for tab in ("timeline", "calls", "decisions", "evidence")]
-    return [*PAGES, *tabs, f"/o/a/workflows/{run.version_id}/", f"/o/a/approvals/{request.id}/", "/o/a/nothing/"]
+    return [
+        *PAGES,
+        *tabs,
+        f"/o/a/workflows/{run.version_id}/",
+        f"/o/a/approvals/{request.id}/",
+        f"/o/a/reconcile/{doubted(world, run).id}/",
+        "/o/a/nothing/",
+    ]
 
 
 def test_axe_finds_nothing_in_either_theme(visit: Callable, world: SimpleNamespace) -> None:

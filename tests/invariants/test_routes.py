@@ -55,6 +55,8 @@ ROW_OF = {
     "halts": "tenants_halt",
     "policies": "tenants_environment",
     "prices": "metering_modelprice",
+    "reconcile": "connectors_reconciletask",
+    "reconcile-tasks": "connectors_reconciletask",
     "runs": "workflows_run",
     "simulations": "policies_simulation",
     "tokens": "tenants_apitoken",
@@ -65,6 +67,8 @@ ROW_OF = {
 
 BODY = {
     "verdict": "approve",
+    "answer": "landed",
+    "note": "because I can",
     "reason": "because I can",
     "seen_digest": "0" * 64,
     "digest": "0" * 64,

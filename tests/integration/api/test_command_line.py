@@ -26,7 +26,7 @@ from tenants import scope
 from tests import gateway_ground
 from tests.asking import ask
 from tests.policy_questions import question
-from tests.running import stopped_run
+from tests.running import doubted, stopped_run
 from workflows import library, services
 
 
@@ -73,6 +73,7 @@ def refused(result: Result) -> Exit:
 LISTS = (
     "runs list --state NEEDS_ATTENTION",
     "approvals list --which all",
+    "reconcile list --all",
     "dead-letters list",
     "dead-letters list --state DISMISSED",
     "dead-letters groups",
@@ -197,3 +198,21 @@ def _work_on(world: SimpleNamespace) -> Callable[[float], None]:
                 simulation.carry_on(simulation_id)
 
     return meanwhile
+
+
+def test_a_reconcile_task_is_found_claimed_and_refused_without_a_lawful_answer(
+    interlock: Callable[..., Result], world: SimpleNamespace
+) -> None:
+    task = doubted(world, stopped_run(world))
+    (listed,) = shown(interlock("dana", "reconcile", "list", "-o", "json"))["results"]
+    assert listed["id"] == str(task.pk)
+    assert shown(interlock("dana", "reconcile", "show", str(task.pk), "-o", "json"))["guide"] == task.guide
+    claimed = shown(interlock("dana", "reconcile", "claim", str(task.pk), "-o", "json"))
+    assert claimed["claimed_by"] == world.a.dana.label
+    assert shown(interlock("alice", "reconcile", "release", str(task.pk), "-o", "json"))["claimed_by"] == ""
+    answer = ("reconcile", "answer", str(task.pk))
+    assert refused(interlock("dana", *answer, "maybe", "--note", "x")) is Exit.USAGE
+    assert refused(interlock("bob", *answer, "landed", "--note", "x")) is Exit.DENIED
+    rehearsed = interlock("dana", *answer, "landed", "--note", "x", "--dry-run")
+    assert rehearsed.exit_code == 0
+    assert "would send: POST" in rehearsed.stderr

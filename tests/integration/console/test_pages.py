@@ -16,6 +16,8 @@ PAGES = [
     "runs/",
     "runs/?state=FAILED&q=INC0010001",
     "approvals/",
+    "reconcile/",
+    "reconcile/?show=all",
     "dead-letters/",
     "workflows/",
     "policies/",
