@@ -110,6 +110,7 @@ class Answer(StrEnum):
 class CallSpec:
     """One action that somebody wants. `instance` is the name of a connector instance, `tool_version` the
     version that the run pinned. `idempotency_key` names the intention: proposing it twice is one call.
+    `approval_floor`: the least tier of approval, whatever policy allows; empty when policy alone rules.
     `dry_run`: asked to see what would happen; a write is then examined (`gateway.examine`), never proposed.
     """
 
@@ -129,6 +130,8 @@ class CallSpec:
     ticket: str | None = None
     lane: Lane = Lane.FORWARD
     compensates: UUID | None = None
+    approval_floor: str = ""
+    approval_reason: str = ""
     dry_run: bool = False
 
 

@@ -80,6 +80,8 @@ class ToolCall(TenantModel):
     ticket = models.CharField(max_length=120, null=True, blank=True)
     lane = models.CharField(max_length=16, choices=[(lane.value, lane.value) for lane in Lane])
     dry_run = models.BooleanField(default=False)
+    approval_floor = models.CharField(max_length=16, blank=True, default="")
+    approval_reason = models.CharField(max_length=300, blank=True, default="")
     compensates = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="compensations")
     observation = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="observed_for")
 

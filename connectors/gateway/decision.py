@@ -16,7 +16,7 @@ from approvals.services import approvals_for
 from connectors import locks
 from connectors.calls import CallState
 from connectors.events import CallDenied
-from connectors.gateway import clocks, document, history, obligations, routing, spending, tools, waiting
+from connectors.gateway import clocks, document, floor, history, obligations, routing, spending, tools, waiting
 from connectors.gateway.binding import Bound, Draft, bind, draft_of
 from connectors.gateway.errors import ArgsInvalid, InstanceUnusable
 from connectors.gateway.observation import subject
@@ -104,15 +104,23 @@ def _ask(call: ToolCall, draft: Draft, planned: document.Past, actor: Actor) -> 
         raise Unsettled("obligation_breaks_action", error.detail) from error
     version, past = history.read(history.subject_of(call))
     estimate = spending.estimate(call, bound)
+    approvals = _approvals(call)
     decision = pdp.decide(
-        document=_input(call, bound, past.followed_by(planned), estimate),
+        document=_input(call, bound, past.followed_by(planned), estimate, approvals),
         workspace_id=call.workspace_id,
         environment_id=call.environment_id,
         run_id=call.told_run_id,
         call_id=call.pk,
         actor=actor,
     )
-    return Ruling(bound, decision, version, estimate)
+    asked = floor.raised(
+        decision,
+        floor=call.approval_floor,
+        reason=call.approval_reason,
+        digest=bound.digest,
+        approvals=approvals,
+    )
+    return Ruling(bound, asked, version, estimate)
 
 
 def _carried_out(call: ToolCall, draft: Draft, decision: Decision) -> Draft:
@@ -126,7 +134,9 @@ def _carried_out(call: ToolCall, draft: Draft, decision: Decision) -> Draft:
         raise Unsettled("obligation_unsupported", str(error)) from error
 
 
-def _input(call: ToolCall, bound: Bound, past: document.Past, estimate: int | None) -> dict[str, Any]:
+def _input(
+    call: ToolCall, bound: Bound, past: document.Past, estimate: int | None, approvals: list[dict[str, Any]]
+) -> dict[str, Any]:
     roles = Membership.objects.filter(user_id=call.actor_id, workspace_id=call.workspace_id)
     who = subject(call)
     return document.build(
@@ -142,6 +152,7 @@ def _input(call: ToolCall, bound: Bound, past: document.Past, estimate: int | No
             workflow_version=call.workflow_version,
             lane=call.lane,
             ticket=call.ticket,
+            approval_floor=call.approval_floor,
         ),
         now=document.Circumstances(
             request_id=ids.uuid7(),
@@ -150,7 +161,7 @@ def _input(call: ToolCall, bound: Bound, past: document.Past, estimate: int | No
             run_micro=run_cost(call.run_id).micros,
             estimate_micro=estimate or 0,
             past=past,
-            approvals=_approvals(call),
+            approvals=approvals,
         ),
     )
 

@@ -23,7 +23,10 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the action belongs: the environment by its slug, connector by the instance's name."""
+    """Where the action belongs: the environment by its slug, connector by the instance's name.
+
+    `approval_floor`: the tier that the workflow insists on, empty when it leaves that to policy.
+    """
 
     environment: str
     connector: str
@@ -32,6 +35,7 @@ class Place:
     workflow_version: str
     lane: str
     ticket: str | None
+    approval_floor: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,7 @@ def _resource(bound: BoundAction, action: Action, place: Place) -> JsonObject:
         "step": bound.step,
         "args": bound.args,
         "target": bound.target,
+        "approval_floor": place.approval_floor or None,
     }
 
 

@@ -81,6 +81,8 @@ def _row(spec: CallSpec, actor: Actor, instance: ConnectorInstance, tool: tools.
         workflow_version=spec.workflow_version,
         ticket=spec.ticket,
         lane=spec.lane,
+        approval_floor=spec.approval_floor,
+        approval_reason=spec.approval_reason,
         dry_run=spec.dry_run,
         compensates_id=spec.compensates,
         **_who(spec, actor),

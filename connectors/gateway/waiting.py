@@ -12,7 +12,7 @@ from approvals.types import State, Tier
 from connectors import locks, wakeups
 from connectors.calls import CallState
 from connectors.events import CallClosed, CallHeld
-from connectors.gateway import display, obligations, scopes
+from connectors.gateway import display, floor, obligations, scopes
 from connectors.gateway.binding import Bound
 from connectors.models import ToolCall
 from connectors.types import Risk
@@ -101,7 +101,12 @@ def _request(call: ToolCall) -> ApprovalRequest | None:
 
 
 def tier_of(call: ToolCall, decision: Decision) -> Tier:
-    """The tier that policy names; without one, a step-up is at least HIGH."""
+    """The tier that policy names, and never less than the workflow insists on."""
+    return floor.tier_of(_tier_of_policy(call, decision), call.approval_floor)
+
+
+def _tier_of_policy(call: ToolCall, decision: Decision) -> Tier:
+    """Where policy names none, a step-up is at least HIGH."""
     named = obligations.approval_terms(decision.obligations).get("tier")
     if named:
         return Tier(str(named))

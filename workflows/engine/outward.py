@@ -81,7 +81,7 @@ def make(call: Outward, gateway: Gateway) -> Answer:
 
 def spec_of(work: Work, step: Step) -> CallSpec:
     """The call of a step, with its arguments filled in; raises ExpressionError, PayloadExpired."""
-    run = work.run
+    run, hint = work.run, work.spec(step).approval_hint
     pin = run.pins["steps"][step.parent_key or step.key]
     return CallSpec(
         run_id=run.pk,
@@ -98,6 +98,8 @@ def spec_of(work: Work, step: Step) -> CallSpec:
         starter_id=run.starter_id,
         ticket=run.ticket_number or run.ticket_id or None,
         lane=Lane.FORWARD,
+        approval_floor=hint.tier if hint else "",
+        approval_reason=hint.reason if hint else "",
         idempotency_key=f"{run.pk}:{step.key}",
     )
 

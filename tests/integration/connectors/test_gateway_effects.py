@@ -1,6 +1,7 @@
 """What each effect and obligation of the policy does to a call, with the real decision point."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -217,3 +218,28 @@ def test_in_flight_counts_what_was_sent_before_a_halt_and_is_not_settled(
     assert seen == [1, 1, 0]
     with transaction.atomic():
         assert services.in_flight(kind="tenant", value="", before=clock.now()) == 0
+
+
+def test_what_policy_allows_still_waits_for_the_approval_that_the_workflow_insists_on(
+    under: Callable[[str], SimpleNamespace], vendors: StandIns, approve: Callable[..., Any]
+) -> None:
+    side = under("")
+    spec = replace(_read(side, vendors), approval_floor="standard", approval_reason="it cannot be called back")
+    waiting = ground.go(side, spec)
+    assert (waiting.state, vendors.log("/api/now")) == (CallState.WAITING_APPROVAL, [])
+    approve(side, waiting.request_id)
+    assert gateway.advance(call_id=waiting.call_id, actor=ground.worker(side)).state is CallState.SUCCEEDED
+    with transaction.atomic():
+        request = ApprovalRequest.objects.get(pk=waiting.request_id)
+        assert (request.state, request.tier) == ("CONSUMED", "standard")
+        assert [reason["code"] for reason in request.reasons] == ["workflow_asks_for_approval"]
+
+
+def test_a_workflow_that_insists_on_two_people_is_not_content_with_the_one_of_the_policy(
+    under: Callable[[str], SimpleNamespace], vendors: StandIns, approve: Callable[..., Any]
+) -> None:
+    side = under(_finding("REQUIRE_HITL", f"{GET}\n\tcount(input.approvals) == 0"))
+    waiting = ground.go(side, replace(_read(side, vendors), approval_floor="two_person"))
+    approve(side, waiting.request_id)
+    again = gateway.advance(call_id=waiting.call_id, actor=ground.worker(side))
+    assert (again.state, vendors.log("/api/now")) == (CallState.WAITING_APPROVAL, [])
