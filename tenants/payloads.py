@@ -1,7 +1,7 @@
 """Content by digest: encrypted, expiring. Evidence keeps commitments; the content itself lives here, for a while."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -52,6 +52,12 @@ def put_json(value: object) -> str:
 
 def get_json(digest: str) -> Any:
     return json.loads(get(digest))
+
+
+def known(digests: Collection[str]) -> set[str]:
+    """Those of them whose content can still be read."""
+    rows = Payload.objects.filter(digest__in=digests, expires_at__gt=clock.now())
+    return set(rows.values_list("digest", flat=True))
 
 
 def forget(digests: list[str]) -> int:

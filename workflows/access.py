@@ -3,15 +3,17 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Count, Max, Min, Q, QuerySet
 
 from connectors import access as connectors
 from controlplane.lib.errors import NotFound
+from tenants import payloads
 from tenants.access import workspace_ids
 from tenants.actors import Actor
-from tenants.permissions import Perm
+from tenants.permissions import Perm, holds
 from workflows.errors import WorkflowUnknown
 from workflows.models import DeadLetter, Run, Step, Workflow, WorkflowVersion
 from workflows.redrive_models import RedriveItem, RedriveJob
@@ -72,6 +74,13 @@ def _line(actor: Actor, step: Step) -> Line:
         target=wrote.target if wrote else step.tool,
         undo=connectors.images(actor, wrote).undo if wrote else "",
     )
+
+
+def outputs(actor: Actor, run: Run) -> Any:
+    """What a run handed back; None when it did not, when that is no longer kept, or is not theirs to read."""
+    if not holds(actor, Perm.VIEW_PAYLOADS, run.workspace_id):
+        return None
+    return payloads.get_json(run.output_digest) if payloads.known([run.output_digest]) else None
 
 
 def workflow_names(actor: Actor) -> list[str]:

@@ -85,3 +85,35 @@ class TooManyItems(Invalid):
 
 class BadTime(Invalid):
     code, title = "bad_time", "A timer waits for something that is not a time"
+
+
+class RunTurnsBack(Conflict):
+    code, title = "run_turns_back", "The run is taking back what it did"
+
+
+class RunNotPaused(Conflict):
+    code, title = "run_not_paused", "The run is not paused"
+
+
+class RunOpen(Conflict):
+    code, title = "run_open", "The run is not over yet"
+
+
+class EffectStands(Conflict):
+    code, title = "effect_stands", "Something that the run did still stands"
+
+
+class AlreadyRetried(Conflict):
+    code, title = "already_retried", "There has been a second attempt at this run"
+
+
+class TicketBusy(Conflict):
+    code, title = "ticket_busy", "Another run is at work on the same ticket"
+
+
+class StepUnknown(NotFound):
+    code, title = "step_unknown", "The run has no such step"
+
+
+class SubRunOfAnother(Conflict):
+    code, title = "sub_run_of_another", "The run is a part of another one"

@@ -115,6 +115,28 @@ class RunRetryRequested:
     steps: list[str]
 
 
+@event("run.paused")
+@dataclass(frozen=True)
+class RunPaused:
+    reason: str
+
+
+@event("run.resumed")
+@dataclass(frozen=True)
+class RunResumed:
+    pass
+
+
+@event("run.retried")
+@dataclass(frozen=True)
+class RunRetried:
+    """A second attempt at another run, from a step on. `kept`: steps that are not done again."""
+
+    retry_of: UUID
+    from_step: str
+    kept: list[str]
+
+
 @event("run.settled_by_person")
 @dataclass(frozen=True)
 class RunSettledByPerson:

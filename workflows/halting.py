@@ -9,7 +9,7 @@ from tenants import halts
 from tenants.models import Halt
 from workflows import wakeups
 from workflows.models import Run
-from workflows.types import ENGINE_RUN_STATES, RunState
+from workflows.types import ENGINE_RUN_STATES, RunState, Stop, WaitReason
 
 _STOPPABLE = ENGINE_RUN_STATES - {RunState.COMPENSATING}
 
@@ -56,6 +56,14 @@ def _uuid(value: str) -> UUID:
 
 
 def _stop(run: Run) -> bool:
+    run = _answerable(run)
     if not wakeups.wake(run.pk):
         return False
-    return bool(Run.objects.filter(pk=run.pk, stop="").update(stop="halted"))
+    return bool(Run.objects.filter(pk=run.pk, stop="").update(stop=Stop.HALTED))
+
+
+def _answerable(run: Run) -> Run:
+    """A sub-run that is done is undone by the run that builds on it."""
+    while run.waits_for == WaitReason.PARENT and run.parent_run_id is not None:
+        run = Run.objects.get(pk=run.parent_run_id)
+    return run

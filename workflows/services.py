@@ -15,20 +15,20 @@ from connectors.calls import Answer
 from connectors.ports import Told
 from controlplane.lib import clock
 from controlplane.lib.errors import Invalid
-from evidence.services import record
 from tenants.actors import Actor
 from tenants.models import Environment
 from tenants.permissions import Perm, require
 from workflows import locks, wakeups
+from workflows.definition.model import Priority, StepKind
 from workflows.engine import ending
 from workflows.engine.flushing import flush
 from workflows.engine.work import Work
 from workflows.errors import (
     NotAttended,
     RunClosed,
-    RunNotFound,
     RunNotWaiting,
     StepNotUnknown,
+    SubRunOfAnother,
 )
 from workflows.events import (
     OutcomeTold,
@@ -37,12 +37,14 @@ from workflows.events import (
     RunSettledByPerson,
 )
 from workflows.models import Run, Step
+from workflows.operating import open_run, pause, resume, retry_from, tell
 from workflows.publishing import check, publish_version
 from workflows.rehearsal import dry_run
 from workflows.starting import Order, begin
 from workflows.types import (
     ENGINE_RUN_STATES,
     RunState,
+    Stop,
     WaitReason,
 )
 
@@ -50,9 +52,12 @@ __all__ = [
     "cancel",
     "check",
     "dry_run",
+    "pause",
     "publish_version",
     "resolve_unknown",
+    "resume",
     "retry",
+    "retry_from",
     "settle_by_person",
     "start_run",
 ]
@@ -61,9 +66,6 @@ ANSWERS: Mapping[str, RunState] = MappingProxyType(
     {"rolled_back": RunState.ROLLED_BACK, "abandoned": RunState.ABANDONED}
 )
 """What a person may say about a run that needs attention."""
-
-UNDO_ASKED = "undo_asked"
-"""Why a run stops of which a person said: undo it."""
 
 _ASK_AGAIN = frozenset({WaitReason.TIMER, WaitReason.THROTTLE, WaitReason.HALT, WaitReason.RECONCILE})
 
@@ -77,12 +79,13 @@ def start_run(
     starter: Actor,
     key: str,
     received_at: datetime | None = None,
+    priority: Priority | None = None,
 ) -> Run:
     """Start the newest version of a workflow. The same key again is the same run; so is the open run of the
     same ticket. Joins an open transaction.
 
-    `trigger`: the event as JSON without floats. Needs START_RUN; raises WorkflowUnknown, StartKeyReused,
-    NotATicket, ConnectorMissing.
+    `trigger`: the event as JSON without floats. `priority`: else as the workflow says. Needs START_RUN; raises
+    WorkflowUnknown, InputsInvalid, StartKeyReused, NotATicket, ConnectorMissing.
     """
     environment = Environment.objects.get(pk=environment_id)
     require(starter, Perm.START_RUN, environment.workspace_id)
@@ -94,34 +97,41 @@ def start_run(
         starter=starter,
         key=f"{starter.id}:{key}",
         received_at=received,
+        priority=priority,
     )
     return begin(order)
 
 
 @transaction.atomic(durable=True)
 def cancel(*, run_id: UUID, reason: str, actor: Actor) -> None:
-    """Stop a run; what it did is taken back. Needs OPERATE; raises RunClosed."""
-    run = _open_run(run_id, actor)
+    """Stop a run; what it did is taken back. Needs OPERATE; raises RunClosed, and
+    SubRunOfAnother for a sub-run that is done: its parent builds on it."""
+    run = open_run(run_id, actor)
     if run.state not in ENGINE_RUN_STATES:
         raise RunClosed(f"the run is {run.state}")
+    if run.waits_for == WaitReason.PARENT:
+        raise SubRunOfAnother(f"cancel run {run.parent_run_id}, which builds on it")
     if run.stop:
         return
-    Run.objects.filter(pk=run.pk).update(stop="cancelled")
-    _record(RunCancelRequested(reason[:500]), run, actor)
+    Run.objects.filter(pk=run.pk).update(stop=Stop.CANCELLED)
+    tell(RunCancelRequested(reason[:500]), run, actor)
     wakeups.wake(run.pk)
 
 
 @transaction.atomic(durable=True)
 def retry(*, run_id: UUID, actor: Actor) -> None:
-    """Try now what waits for a later time. Needs OPERATE; raises RunNotWaiting when nothing does."""
-    run = _open_run(run_id, actor)
-    waiting = Step.objects.filter(run=run, waits_for__in=_ASK_AGAIN)
+    """Try now what waits for a later time; a timer of the workflow is left alone.
+
+    Needs OPERATE; raises RunNotWaiting when nothing does.
+    """
+    run = open_run(run_id, actor)
+    waiting = Step.objects.filter(run=run, waits_for__in=_ASK_AGAIN).exclude(kind=StepKind.WAIT)
     keys = list(waiting.values_list("key", flat=True))
     if not keys or run.state not in ENGINE_RUN_STATES:
         raise RunNotWaiting(f"the run is {run.state}")
     wakeups.wake(run.pk)
     waiting.update(due_at=clock.now())
-    _record(RunRetryRequested(keys), run, actor)
+    tell(RunRetryRequested(keys), run, actor)
 
 
 @transaction.atomic(durable=True)
@@ -132,10 +142,10 @@ def settle_by_person(*, run_id: UUID, answer: str, reason: str, actor: Actor) ->
     """
     if answer not in ANSWERS or not reason.strip():
         raise Invalid(f"say one of {', '.join(ANSWERS)}, and why", field="answer")
-    run = _open_run(run_id, actor)
+    run = open_run(run_id, actor)
     if run.state != RunState.NEEDS_ATTENTION or not actor.is_person:
         raise NotAttended(f"the run is {run.state}")
-    _record(RunSettledByPerson(answer, reason[:500]), run, actor)
+    tell(RunSettledByPerson(answer, reason[:500]), run, actor)
     work = Work.of(run)
     ending.close(work, ANSWERS[answer], "", detail=reason)
     flush([work])
@@ -152,7 +162,7 @@ def resolve_unknown(*, run_id: UUID, step: str, answer: Answer, actor: Actor) ->
 
 @transaction.atomic(durable=True)
 def _unknown_call(run_id: UUID, key: str, actor: Actor) -> UUID:
-    run = _open_run(run_id, actor)
+    run = open_run(run_id, actor)
     row = Step.objects.filter(run=run, key=key).first()
     call_id = None if row is None else row.undo_call_id or row.call_id
     if row is None or call_id is None or row.waits_for not in {WaitReason.RECONCILE, WaitReason.TIMER}:
@@ -170,8 +180,8 @@ def outcome_told(told: Told) -> None:
         return
     Step.objects.filter(run=run, key=told.step_id).update(due_at=clock.now())
     if told.answer is Answer.UNDO and not run.stop:
-        Run.objects.filter(pk=run.pk).update(stop=UNDO_ASKED)
-    _record(OutcomeTold(told.step_id, told.call_id, told.answer.value), run, told.actor)
+        Run.objects.filter(pk=run.pk).update(stop=Stop.UNDO_ASKED)
+    tell(OutcomeTold(told.step_id, told.call_id, told.answer.value), run, told.actor)
 
 
 def approval_decided(*, run_id: UUID, call_id: UUID, request_id: UUID, state: State) -> None:  # noqa: ARG001
@@ -186,16 +196,3 @@ def approval_decided(*, run_id: UUID, call_id: UUID, request_id: UUID, state: St
     for run in Run.objects.filter(pk=run_id, waiting_since__isnull=False):
         waited = int((now - run.waiting_since).total_seconds() * 1000) if run.waiting_since else 0
         Run.objects.filter(pk=run_id).update(waiting_since=None, human_wait_ms=F("human_wait_ms") + waited)
-
-
-def _open_run(run_id: UUID, actor: Actor) -> Run:
-    """The run, locked, for an operator; foreign and missing look the same."""
-    run = locks.open_run(run_id)
-    if run is None:
-        raise RunNotFound()
-    require(actor, Perm.OPERATE, run.workspace_id)
-    return run
-
-
-def _record(event: object, run: Run, actor: Actor) -> None:
-    record(event, actor=actor, workspace_id=run.workspace_id, run_id=run.pk)

@@ -60,10 +60,11 @@ class Stop(StrEnum):
     CANCELLED = "cancelled"
     HALTED = "halted"
     RECALLED = "recalled"
+    UNDO_ASKED = "undo_asked"
     BAD_OUTPUTS = "bad_outputs"
 
 
-CALLED_OFF = frozenset({Stop.CANCELLED, Stop.HALTED, Stop.RECALLED})
+CALLED_OFF = frozenset(Stop) - {Stop.BAD_OUTPUTS}
 """Stops that somebody wanted: without an effect the run is CANCELLED, not FAILED."""
 
 

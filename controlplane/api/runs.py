@@ -20,11 +20,13 @@ from metering.services import run_cost
 from tenants.actors import Actor
 from tenants.http import ApiView
 from workflows import access, services
+from workflows.definition.model import Priority
 from workflows.models import Run as RunRow
 from workflows.types import RunState, StepState
 
 STATES = [state.value for state in RunState]
 STEP_STATES = [state.value for state in StepState]
+PRIORITIES = [priority.name.lower() for priority in Priority]
 OUTCOMES = [answer.value for answer in Answer]
 FILTERS = [
     OpenApiParameter("state", str, enum=STATES, many=True, description="Only these states; repeat for more"),
@@ -48,6 +50,10 @@ class Run(serializers.Serializer[Any]):
     code = serializers.CharField()
     detail = serializers.CharField()
     effects = serializers.IntegerField()
+    priority = serializers.IntegerField(help_text="Lower goes first")
+    paused_at = serializers.DateTimeField(allow_null=True)
+    deadline_at = serializers.DateTimeField(allow_null=True)
+    parent_run_id = serializers.UUIDField(allow_null=True)
     created_at = serializers.DateTimeField()
     started_at = serializers.DateTimeField(allow_null=True)
     written_at = serializers.DateTimeField(allow_null=True)
@@ -56,7 +62,10 @@ class Run(serializers.Serializer[Any]):
 
 class Step(serializers.Serializer[Any]):
     key = serializers.CharField()
+    kind = serializers.CharField()
     tool = serializers.CharField()
+    needs = serializers.ListField(child=serializers.CharField())
+    item = serializers.IntegerField(allow_null=True, help_text="Its place in the loop, from 0")
     state = serializers.ChoiceField(choices=STEP_STATES)
     waits_for = serializers.CharField()
     attempts = serializers.IntegerField()
@@ -65,6 +74,7 @@ class Step(serializers.Serializer[Any]):
     label = serializers.CharField(help_text="How an undo left the target")  # type: ignore[assignment]
     call_id = serializers.UUIDField(allow_null=True)
     undo_call_id = serializers.UUIDField(allow_null=True)
+    child_run_id = serializers.UUIDField(allow_null=True)
     request_id = serializers.UUIDField(allow_null=True)
     started_at = serializers.DateTimeField(allow_null=True)
     finished_at = serializers.DateTimeField(allow_null=True)
@@ -95,12 +105,17 @@ class RunDetail(Run):
     pins = serializers.JSONField()
     human_wait_ms = serializers.IntegerField()
     steps = Step(many=True)
+    outputs = serializers.SerializerMethodField(help_text="Null: none, no longer kept, or not yours to read")
     cost = serializers.SerializerMethodField()
     runbook = serializers.SerializerMethodField()
 
     @extend_schema_field(RunbookLine(many=True))
     def get_runbook(self, run: RunRow) -> list[dict[str, Any]]:
         return list(RunbookLine(access.runbook(self.context["actor"], run), many=True).data)
+
+    @extend_schema_field(serializers.JSONField(allow_null=True))
+    def get_outputs(self, run: RunRow) -> Any:
+        return access.outputs(self.context["actor"], run)
 
     @extend_schema_field(RunCost)
     def get_cost(self, run: RunRow) -> dict[str, Any]:
@@ -113,6 +128,7 @@ class StartBody(serializers.Serializer[Any]):
     workflow = serializers.SlugField(max_length=64)
     environment = serializers.SlugField(default="prod")
     workspace = serializers.SlugField(required=False)
+    priority = serializers.ChoiceField(choices=PRIORITIES, required=False, help_text="Else as the workflow says")
     trigger = serializers.DictField(default=dict)
 
     def validate_trigger(self, value: dict[str, Any]) -> dict[str, Any]:
@@ -127,6 +143,12 @@ class SettleBody(ReasonBody):
     answer = serializers.ChoiceField(choices=list(services.ANSWERS))
 
 
+class RetryBody(serializers.Serializer[Any]):
+    """`from_step`: what this step and those after it do, and whatever was taken back, is done anew."""
+
+    from_step = serializers.SlugField(max_length=48, required=False)
+
+
 class OutcomeBody(serializers.Serializer[Any]):
     """What a person found at the target of a call whose outcome nobody knows."""
 
@@ -139,9 +161,24 @@ def run_of(run: RunRow) -> dict[str, Any]:
 
 
 @transaction.atomic(durable=True)
-def start(*, workflow: str, environment_id: UUID, trigger: dict[str, Any], key: str, actor: Actor) -> RunRow:
+def start(
+    *,
+    workflow: str,
+    environment_id: UUID,
+    trigger: dict[str, Any],
+    key: str,
+    actor: Actor,
+    priority: Priority | None = None,
+) -> RunRow:
     """A run started by its caller; the key of the request is also the key of the run."""
-    return services.start_run(workflow=workflow, environment_id=environment_id, trigger=trigger, starter=actor, key=key)
+    return services.start_run(
+        workflow=workflow,
+        environment_id=environment_id,
+        trigger=trigger,
+        starter=actor,
+        key=key,
+        priority=priority,
+    )
 
 
 class Runs(ApiView):
@@ -175,6 +212,7 @@ class Runs(ApiView):
             workflow=wanted["workflow"],
             environment_id=place.pk,
             trigger=wanted["trigger"],
+            priority=Priority[wanted["priority"].upper()] if "priority" in wanted else None,
             key=request.headers.get(idempotency.HEADER) or str(ids.uuid7()),
         )
 
@@ -182,7 +220,8 @@ class Runs(ApiView):
 class RunOne(ApiView):
     @extend_schema(operation_id="runs_show", responses=RunDetail)
     def get(self, request: Request, run_id: UUID) -> Response:
-        return Response(RunDetail(access.access_run(self.actor, run_id), context={"actor": self.actor}).data)
+        run = access.access_run(self.actor, run_id)
+        return Response(RunDetail(run, context={"actor": self.actor}).data)
 
 
 class RunVerb(ApiView):
@@ -217,11 +256,35 @@ class RunCancel(RunVerb):
         return self.told(request, services.cancel, run_id, **body.validated_data)
 
 
-class RunRetry(RunVerb):
-    @extend_schema(operation_id="runs_retry", request=None, responses=Run)
+class RunPause(RunVerb):
+    @extend_schema(operation_id="runs_pause", request=ReasonBody, responses=Run)
     def post(self, request: Request, run_id: UUID) -> Response:
-        """Try now what waits for a later time."""
-        return self.told(request, services.retry, run_id)
+        """Hold it and its sub-runs up at the next step; a call that is under way is settled. Deadlines go on."""
+        body = ReasonBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        return self.told(request, services.pause, run_id, **body.validated_data)
+
+
+class RunResume(RunVerb):
+    @extend_schema(operation_id="runs_resume", request=None, responses=Run)
+    def post(self, request: Request, run_id: UUID) -> Response:
+        """Let a paused run and its sub-runs go on."""
+        return self.told(request, services.resume, run_id)
+
+
+class RunRetry(RunVerb):
+    @extend_schema(operation_id="runs_retry", request=RetryBody, responses=Run)
+    def post(self, request: Request, run_id: UUID) -> Response:
+        """Try now what waits for a later time. With `from_step`: a second attempt at a run that is over, as a new
+        run; refused while anything that it did stands."""
+        body = RetryBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        step = body.validated_data.get("from_step")
+        if step is None:
+            return self.told(request, services.retry, run_id)
+        return idempotency.once(
+            request, actor=self.actor, verb=services.retry_from, render=run_of, run_id=run_id, step=step
+        )
 
 
 class RunSettle(RunVerb):

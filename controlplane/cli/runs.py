@@ -1,4 +1,4 @@
-"""Runs: list, look, start, wait, cancel, retry."""
+"""Runs: list, look, start, wait, cancel, pause, resume, retry."""
 
 import json
 import time
@@ -50,12 +50,14 @@ def start(
     workflow: Annotated[str, typer.Argument(help="name of the workflow")],
     environment: Annotated[str, typer.Option(help="dev, staging or prod")] = "prod",
     trigger: Annotated[Path | None, typer.Option(help="JSON file with the trigger's members", exists=True)] = None,
+    priority: Annotated[str | None, typer.Option(help="low, normal or high; else as the workflow says")] = None,
     dry_run: DryRun = False,
     key: Key = None,
     form: Output = Format.TABLE,
 ) -> None:
     """Start a run."""
     body = {"workflow": workflow, "environment": environment, "trigger": _read(trigger)}
+    body |= {"priority": priority} if priority else {}
     if dry_run:
         rehearsal("POST", "/v1/runs", body)
         return
@@ -66,6 +68,32 @@ def start(
 def cancel(run_id: RunId, reason: Reason, key: Key = None, form: Output = Format.TABLE) -> None:
     """Stop a run at the next step; what it has written is undone."""
     output.one(connect().post(f"/v1/runs/{run_id}/cancel", {"reason": reason}, key), form)
+
+
+@app.command()
+def pause(run_id: RunId, reason: Reason, key: Key = None, form: Output = Format.TABLE) -> None:
+    """Hold a run and its sub-runs up at the next step."""
+    output.one(connect().post(f"/v1/runs/{run_id}/pause", {"reason": reason}, key), form)
+
+
+@app.command()
+def resume(run_id: RunId, key: Key = None, form: Output = Format.TABLE) -> None:
+    """Let a paused run go on."""
+    output.one(connect().post(f"/v1/runs/{run_id}/resume", {}, key), form)
+
+
+@app.command()
+def retry(
+    run_id: RunId,
+    step: Annotated[
+        str | None, typer.Option("--from", help="a second attempt at a run that is over, from here")
+    ] = None,
+    key: Key = None,
+    form: Output = Format.TABLE,
+) -> None:
+    """Try now what waits for a later time; with --from, start a second attempt as a new run."""
+    body = {"from_step": step} if step else {}
+    output.one(connect().post(f"/v1/runs/{run_id}/retry", body, key), form)
 
 
 @app.command()

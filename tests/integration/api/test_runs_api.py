@@ -8,7 +8,7 @@ import pytest
 from django.db import transaction
 from django.test import Client
 
-from controlplane.lib import ids
+from controlplane.lib import clock, ids
 from tenants import scope
 from tests import gateway_ground
 from tests.running import stopped_run
@@ -139,6 +139,27 @@ def test_a_run_that_waits_for_nothing_is_not_retried(
 ) -> None:
     answer = post(f"/v1/runs/{stopped_run(world).pk}/retry", {}, token(world.a.dana))
     assert (answer.status_code, answer.json()["code"]) == (409, "run_not_waiting")
+
+
+def test_a_run_is_paused_and_resumed_by_an_operator_only(
+    world: SimpleNamespace, token: Callable[..., Any], post: Callable[..., Any], published: Any
+) -> None:
+    run_id = post("/v1/runs", {**START, "priority": "high"}, token(world.a.dana)).json()["id"]
+    path, dana = f"/v1/runs/{run_id}", token(world.a.dana)
+    assert post(f"{path}/pause", {"reason": "x"}, token(world.charlie, world.b)).status_code == 404
+    assert post(f"{path}/pause", {"reason": "x"}, token(world.a.bob)).json()["code"] == "permission_missing"
+    assert post(f"{path}/resume", {}, dana).json()["code"] == "run_not_paused"
+    paused = post(f"{path}/pause", {"reason": "look"}, {**dana, "Idempotency-Key": "p"}).json()
+    assert (paused["priority"], paused["paused_at"] is not None) == (1, True)
+    assert post(f"{path}/resume", {}, dana).json()["paused_at"] is None
+
+
+def test_a_second_attempt_is_a_new_run_and_refused_while_an_effect_stands(
+    world: SimpleNamespace, token: Callable[..., Any], post: Callable[..., Any]
+) -> None:
+    run = stopped_run(world, state="ABANDONED", closed_at=clock.now())
+    answer = post(f"/v1/runs/{run.pk}/retry", {"from_step": "announce"}, token(world.a.dana))
+    assert (answer.status_code, answer.json()["code"]) == (409, "effect_stands")
 
 
 def test_runs_page_and_filter(client: Client, world: SimpleNamespace, token: Callable[..., Any]) -> None:

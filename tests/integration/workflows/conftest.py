@@ -24,6 +24,7 @@ from tests import gateway_ground as ground
 from tests import stand_ins
 from tests.conftest import _grant
 from tests.integration.workflows.double import Scripted
+from tests.integration.workflows.flow import CHILD, PARENT, Flow
 from tests.stand_ins import StandIns
 from workflows import library, services
 from workflows.engine import Engine
@@ -170,3 +171,17 @@ def script(unruled: Floor) -> SimpleNamespace:
 
 def admit_all(**_: Any) -> Decision:
     return Decision(uuid7(), Effect.ALLOW, [], [], [], 0, "rev-1", 1, "0" * 64, clock.now())
+
+
+@pytest.fixture
+def flow(script: SimpleNamespace) -> Flow:
+    """The engine over a scripted gateway, and workflows made of a few lines."""
+    return Flow(script.door, script.floor)
+
+
+@pytest.fixture
+def family(flow: Flow) -> Flow:
+    """A workflow `flow` with a sub-run of `child` between two writes."""
+    flow.publish(CHILD, name="child")
+    flow.publish(PARENT)
+    return flow
