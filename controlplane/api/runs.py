@@ -122,13 +122,9 @@ class RunDetail(Run):
         return dict(RunCost(run_cost(run.pk)).data)
 
 
-class StartBody(serializers.Serializer[Any]):
-    """`trigger`: the event as JSON without fractions. `workspace`: its slug, where you see more than one."""
+class Trigger(serializers.Serializer[Any]):
+    """`trigger`: the event as JSON without fractions."""
 
-    workflow = serializers.SlugField(max_length=64)
-    environment = serializers.SlugField(default="prod")
-    workspace = serializers.SlugField(required=False)
-    priority = serializers.ChoiceField(choices=PRIORITIES, required=False, help_text="Else as the workflow says")
     trigger = serializers.DictField(default=dict)
 
     def validate_trigger(self, value: dict[str, Any]) -> dict[str, Any]:
@@ -137,6 +133,15 @@ class StartBody(serializers.Serializer[Any]):
         except ValueError as error:
             raise serializers.ValidationError(str(error)) from error
         return value
+
+
+class StartBody(Trigger):
+    """`workspace`: its slug, where you see more than one."""
+
+    workflow = serializers.SlugField(max_length=64)
+    environment = serializers.SlugField(default="prod")
+    workspace = serializers.SlugField(required=False)
+    priority = serializers.ChoiceField(choices=PRIORITIES, required=False, help_text="Else as the workflow says")
 
 
 class SettleBody(ReasonBody):

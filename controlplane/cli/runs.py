@@ -64,6 +64,34 @@ def start(
     output.one(connect().post("/v1/runs", body, key), form)
 
 
+@app.command("try")
+def dry_run(
+    workflow: Annotated[str, typer.Argument(help="name of the workflow")],
+    environment: Annotated[str, typer.Option(help="dev, staging or prod")] = "prod",
+    trigger: Annotated[Path | None, typer.Option(help="JSON file with the trigger's members", exists=True)] = None,
+    with_model: Annotated[bool, typer.Option("--with-model", help="ask models too, at their price")] = False,
+    form: Output = Format.TABLE,
+) -> None:
+    """Try a run without effect: read what the systems say now, show what would be written, decided and undone."""
+    body = {"environment": environment, "trigger": _read(trigger), "with_model": with_model}
+    found = connect().post(f"/v1/workflows/{workflow}/dry-runs", body, None)
+    if form is Format.TABLE:
+        _tell(found)
+    else:
+        output.one(found, form)
+
+
+def _tell(found: dict[str, Any]) -> None:
+    """The steps, the fields that would change, and how all of it would be taken back."""
+    changes = [{"step": step["id"], **change} for step in found["steps"] for change in step["changes"]]
+    output.rows(found["steps"], ("id", "would", "effect", "title", "depends_on", "detail"), Format.TABLE, "no steps")
+    output.rows(changes, ("step", "label", "before", "after"), Format.TABLE, "no field would change")
+    output.rows(found["undo"], ("step", "summary", "cannot"), Format.TABLE, "nothing to undo")
+    cost = found["cost"]
+    known = f"{cost['known_calls']} of {cost['calls']} calls"
+    output.say(f"{found['verdict']}; about {cost['micros']} micro-USD over {known}")
+
+
 @app.command()
 def cancel(run_id: RunId, reason: Reason, key: Key = None, form: Output = Format.TABLE) -> None:
     """Stop a run at the next step; what it has written is undone."""

@@ -6,6 +6,8 @@ from connectors import access as connectors
 from controlplane.console.pages import PAGE, Page, older
 from policies import access as policies
 from tenants import access as places
+from tenants.permissions import held
+from tenants.roles import Perm
 from workflows import access as workflows
 
 
@@ -43,7 +45,8 @@ class WorkflowDetail(Page):
     here = "workflows"
 
     def context(self) -> dict[str, Any]:
-        return {"version": workflows.version(self.actor, self.row_id)}
+        version = workflows.version(self.actor, self.row_id)
+        return {"version": version, "may_try": Perm.START_RUN in held(self.actor, version.workflow.workspace_id)}
 
 
 class Connectors(Page):

@@ -34,6 +34,7 @@ def full(world: SimpleNamespace) -> list[str]:
         *PAGES,
         *tabs,
         f"/o/a/workflows/{run.version_id}/",
+        f"/o/a/workflows/{run.version_id}/try/",
         f"/o/a/approvals/{request.id}/",
         f"/o/a/reconcile/{doubted(world, run).id}/",
         "/o/a/nothing/",

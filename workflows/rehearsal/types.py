@@ -171,8 +171,11 @@ _UNSEEN: Mapping[str, Any] = {
     "target": "",
     "title": "",
     "changes": [],
+    "unchanged": 0,
     "reasons": [],
     "obligations": [],
+    "approval": None,
+    "cost_micros": None,
 }
 
 

@@ -120,6 +120,10 @@ def test_a_run_is_started_and_cancelled(
     cancelled = shown(interlock("dana", "runs", "cancel", run["id"], "--reason", "wrong ticket", "-o", "json"))
     assert cancelled["id"] == run["id"]
     assert refused(interlock("bob", *start)) == Exit.DENIED
+    tried = ("runs", "try", "itsm-triage", "--trigger", str(trigger))
+    assert shown(interlock("dana", *tried, "-o", "json"))["verdict"] == "refused"  # no policy is in force
+    assert interlock("dana", *tried).exit_code == 0
+    assert refused(interlock("bob", *tried)) == Exit.DENIED
 
 
 def test_a_person_approves_what_show_printed(interlock: Callable[..., Result], world: SimpleNamespace) -> None:
