@@ -19,7 +19,7 @@ from workflows import starting
 from workflows.engine import admission
 from workflows.engine.work import Work
 from workflows.events import DryRunMade
-from workflows.rehearsal.stage import Stage
+from workflows.rehearsal.stage import Stage, rows_of
 from workflows.rehearsal.types import Admission, Rehearsal, Scene, document
 
 
@@ -51,16 +51,9 @@ def _opened(order: starting.Order) -> tuple[Work, Admission]:
     """The run as it would be started, in memory only, and the policy's word about it."""
     environment = Environment.objects.get(pk=order.environment_id)
     require(order.starter, Perm.START_RUN, environment.workspace_id)
-    work = unsaved(order)
+    work = rows_of(order)
     decision = admission.asked(work, decide)
     return work, Admission(decision.effect, tuple(decision.reasons), decision.revision)
-
-
-def unsaved(order: starting.Order) -> Work:
-    """Rows that exist in memory only: no engine can take them up. Needs an open transaction."""
-    run, steps = starting.sketch(order)
-    contents = {run.trigger_digest: order.trigger}
-    return Work(run, {step.key: step for step in steps}, clock.now(), contents)
 
 
 @transaction.atomic(durable=True)

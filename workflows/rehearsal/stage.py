@@ -13,6 +13,7 @@ from connectors.calls import CallSpec, CallState
 from connectors.gateway.document import Past
 from connectors.gateway.examination import Examination
 from connectors.types import Kind
+from controlplane.lib import clock
 from controlplane.lib.errors import DomainError
 from policies.types import Effect
 from workflows import starting
@@ -24,6 +25,7 @@ from workflows.engine.arguments import filled, wanted
 from workflows.engine.outward import spec_of
 from workflows.engine.work import Work
 from workflows.models import Step
+from workflows.pinned import pinned
 from workflows.rehearsal.types import DONE, STOPS, WOULD_SEND, Scene, Would
 from workflows.types import StepState
 
@@ -38,6 +40,15 @@ _EFFECTS: Mapping[Effect, Would] = MappingProxyType(
     }
 )
 """ROUTE is what is left of a route that leads back: the gateway denies it."""
+
+
+def rows_of(order: starting.Order) -> Work:
+    """Rows that exist in memory only: no engine can take them up. Needs an open transaction, and what the steps are
+    evaluated with is read here: they are played outside of it."""
+    run, steps = starting.sketch(order)
+    work = Work(run, {step.key: step for step in steps}, clock.now(), {run.trigger_digest: order.trigger})
+    pinned(run.version_id)
+    return work
 
 
 @dataclass
@@ -137,9 +148,8 @@ class Stage:
     def _sub_run(self, step: Step) -> list[Scene]:
         """The steps of the other workflow, played as part of this dry run."""
         with transaction.atomic():
-            run, steps = starting.sketch(kinds.order_of(self.work, step))
-        trigger = {run.trigger_digest: filled(self.work, step)}
-        inner = Work(run, {row.key: row for row in steps}, self.work.now, trigger)
+            inner = rows_of(kinds.order_of(self.work, step))
+        run = inner.run
         prefix = f"{self._name(step)}/"
         inside = Stage(inner, with_model=self.with_model, prefix=prefix, planned=self.planned, runs=self.runs)
         scenes = inside.play()
