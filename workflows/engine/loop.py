@@ -31,7 +31,8 @@ BUDGET_S = 25.0
 """After that a run hands over to the next worker, so that others get their turn."""
 
 MOST_CRASHES = 5
-MOST_MOVES = 1000
+MOST_MOVES = 5000
+"""In one look: a loop of 500 computations one by one needs some 1,000."""
 
 
 @dataclass(frozen=True)

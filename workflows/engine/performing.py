@@ -4,8 +4,6 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from django.db import transaction
-
 from approvals import services as approvals
 from controlplane.lib.errors import DomainError
 from workflows.engine import ending, kinds, loops, sub_runs
@@ -93,8 +91,7 @@ def _recall(work: Work, move: Recall) -> Result:
 def _tried(work: Work, step: Step, verb: Callable[[Work, Step], Result]) -> Result:
     """What is refused fails the step; the rest of the transaction stands."""
     try:
-        with transaction.atomic():
-            return verb(work, step)
+        return verb(work, step)
     except DomainError as error:
         give_up(work, step, code=error.code, detail=error.detail)
         return Next.AGAIN
