@@ -88,9 +88,11 @@ def workflow_names(actor: Actor) -> list[str]:
     return sorted(set(names))
 
 
-def versions(actor: Actor, *, before: UUID | None = None, limit: int = 50) -> list[WorkflowVersion]:
-    """Published versions, newest first, without their text."""
+def versions(actor: Actor, *, name: str = "", before: UUID | None = None, limit: int = 50) -> list[WorkflowVersion]:
+    """Published versions, of one workflow or of all, newest first, without their text."""
     rows = _versions(actor).defer("source", "document", "assets")
+    if name:
+        rows = rows.filter(workflow__name=name)
     if before is not None:
         rows = rows.filter(id__lt=before)
     return list(rows.order_by("-id")[: min(limit, _MOST)])

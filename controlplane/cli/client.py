@@ -76,7 +76,7 @@ def _problem(answer: "Response") -> CliError:
     reference = problem.get("code") or ""
     request_id = answer.headers.get("X-Request-Id", "")
     hint = ", ".join(part for part in (reference, f"request {request_id}" if request_id else "") if part)
-    return CliError(str(text), BY_STATUS.get(answer.status_code, Exit.FAILED), hint)
+    return CliError(str(text), BY_STATUS.get(answer.status_code, Exit.FAILED), hint, problem)
 
 
 def connect() -> Client:

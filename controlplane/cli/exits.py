@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from enum import IntEnum
 from types import MappingProxyType
+from typing import Any
 
 
 class Exit(IntEnum):
@@ -33,10 +34,16 @@ BY_STATUS: Mapping[int, Exit] = MappingProxyType(
 
 
 class CliError(Exception):
-    """What went wrong and what to do next, for a person; with the exit code for a script."""
+    """What went wrong and what to do next, for a person; with the exit code for a script.
 
-    def __init__(self, message: str, code: Exit = Exit.FAILED, hint: str = "") -> None:
+    `problem`: the members of the server's answer, when it was one.
+    """
+
+    def __init__(
+        self, message: str, code: Exit = Exit.FAILED, hint: str = "", problem: Mapping[str, Any] | None = None
+    ) -> None:
         super().__init__(message)
+        self.problem = problem or {}
         self.message = message
         self.code = code
         self.hint = hint

@@ -5,7 +5,19 @@ from importlib.metadata import PackageNotFoundError, version
 
 import typer
 
-from controlplane.cli import approvals, deadletters, evidence, kill, output, people, policies, reconcile, rooms, runs
+from controlplane.cli import (
+    approvals,
+    deadletters,
+    evidence,
+    kill,
+    output,
+    people,
+    policies,
+    reconcile,
+    rooms,
+    runs,
+    workflows,
+)
 from controlplane.cli.exits import CliError, Exit
 
 app = typer.Typer(
@@ -22,7 +34,8 @@ app.add_typer(reconcile.app, name="reconcile")
 app.add_typer(deadletters.app, name="dead-letters")
 app.add_typer(kill.app, name="kill")
 app.add_typer(evidence.app, name="evidence")
-app.add_typer(rooms.workflows, name="workflows")
+app.add_typer(workflows.app, name="workflow")
+app.add_typer(workflows.app, name="workflows", hidden=True)
 app.add_typer(rooms.connectors, name="connectors")
 app.add_typer(policies.app, name="policy")
 app.add_typer(policies.app, name="policies", hidden=True)

@@ -7,15 +7,7 @@ from controlplane.cli.client import connect
 from controlplane.cli.options import Output
 from controlplane.cli.output import Format
 
-workflows = typer.Typer(no_args_is_help=True, help="Workflows and their versions.")
 connectors = typer.Typer(no_args_is_help=True, help="Connector instances.")
-
-
-@workflows.command("list")
-def list_workflows(form: Output = Format.TABLE) -> None:
-    """Every workflow with its newest version."""
-    found = connect().get("/v1/workflows")["results"]
-    output.rows(found, ("id", "name", "version", "digest", "published_at"), form, "no workflows published")
 
 
 @connectors.command("list")
