@@ -16,6 +16,7 @@ from controlplane.console import (
     runs,
     sessions,
     themes,
+    workflows,
 )
 
 app_name = "console"
@@ -35,8 +36,8 @@ of_tenant = [
     path("reconcile/<uuid:id>/", reconcile.ReconcileDetail.as_view(), name="reconcile-task"),
     path("approvals/", approvals.Approvals.as_view(), name="approvals"),
     path("approvals/<uuid:id>/", approvals.Approval.as_view(), name="approval"),
-    path("workflows/", rooms.Workflows.as_view(), name="workflows"),
-    path("workflows/<uuid:id>/", rooms.WorkflowDetail.as_view(), name="workflow"),
+    path("workflows/", workflows.Workflows.as_view(), name="workflows"),
+    path("workflows/<uuid:id>/", workflows.WorkflowDetail.as_view(), name="workflow"),
     path("workflows/<uuid:id>/try/", dryruns.TryWorkflow.as_view(), name="workflow-try"),
     path("policies/", rooms.Policies.as_view(), name="policies"),
     path("connectors/", rooms.Connectors.as_view(), name="connectors"),
