@@ -14,11 +14,12 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from controlplane.demo import judge, report, tickets
+from controlplane.demo import judge, report, review, tickets
 from controlplane.demo.drive import DemoFailed, Driver
 from controlplane.demo.installation import Installation, Logins, data_folder
 from controlplane.demo.platform import Platform
 from controlplane.demo.processes import ROOT, ProcessFailed
+from controlplane.demo.review import SecondAct
 from controlplane.demo.scenarios import FEWEST, plan
 from controlplane.lib import clock
 
@@ -80,7 +81,9 @@ def _run(
     verdict = _verify(bundle, trust)
     result = {**figures, "bundle": _shown(bundle), "trust": _shown(trust), "verdict": verdict}
     result |= {"setup_s": setup_s, "run_s": round(clock.monotonic() - began, 1)}
+    result["access_review"] = SecondAct(site.vendors, platform, logins.environment, console.print).play()
     broken = judge.broken_promises(result) + driver.seen.problems + report.surprises(driver.seen.cases)
+    broken += review.broken_promises(result["access_review"])
     report.show_tickets(console, driver.seen.cases)
     report.show_figures(console, result, broken)
     return result, not broken

@@ -17,7 +17,10 @@ from uuid import UUID
 from connectors import manifests
 from connectors import services as connectors
 from connectors.sandbox import accounts
+from connectors.sandbox.servicenow import schema
 from controlplane.demo.installation import Logins
+from controlplane.demo.review import USERGROUP
+from controlplane.demo.review import WORKFLOW as REVIEW
 from controlplane.demo.vendors import CARD_CHANNEL, TEAM_CHANNEL
 from metering import services as metering
 from metering.types import HUMAN, BudgetKind, Period, Rate
@@ -76,7 +79,11 @@ def found(*, vendors_url: str) -> Logins:
         webhook, slack = _doors(ground, instances, webhook_secret)
         policies.publish(
             environment_id=ground.environment_id,
-            packs={"triage": packs.triage(channels=[TEAM_CHANNEL]), "close": _closing_pack()},
+            packs={
+                "triage": packs.triage(channels=[TEAM_CHANNEL]),
+                "close": _closing_pack(),
+                "access_review": _review_pack(),
+            },
             actor=ground.admin,
             reason="the demo's policy",
         )
@@ -106,9 +113,14 @@ def _closing_pack() -> PackSource:
     return PackSource(source=(LIBRARY / "close.rego").read_text(), tests=(LIBRARY / "close_test.rego").read_text())
 
 
+def _review_pack() -> PackSource:
+    privileged = schema.stable_id("sys_user_group", "Domain Admins")
+    return packs.access_review(privileged_groups=[privileged], usergroups=[USERGROUP])
+
+
 def _workflows() -> list[str]:
-    """Sources: the product's own triage, and the one that is to be denied."""
-    return [library.source("itsm-triage"), (LIBRARY / "itsm-close.yaml").read_text()]
+    """Sources: the product's own triage and access review, and the one that is to be denied."""
+    return [library.source("itsm-triage"), library.source(REVIEW), (LIBRARY / "itsm-close.yaml").read_text()]
 
 
 def _tenant() -> Ground:

@@ -28,11 +28,20 @@ class Platform:
         answer.raise_for_status()
         return answer.json()
 
-    def start(self, *, workflow: str, environment: str, trigger: dict[str, str], key: str) -> None:
-        """`POST /v1/runs`."""
+    def start(self, *, workflow: str, environment: str, trigger: dict[str, str], key: str) -> str:
+        """`POST /v1/runs`; the id of the run."""
         body = {"workflow": workflow, "environment": environment, "trigger": trigger}
         answer = self._http.post("/v1/runs", json=body, headers={"Idempotency-Key": key})
         answer.raise_for_status()
+        return str(answer.json()["id"])
+
+    def dry_run(self, workflow: str, environment: str, trigger: dict[str, str]) -> dict[str, Any]:
+        """`POST /v1/workflows/<name>/dry-runs`."""
+        body = {"environment": environment, "trigger": trigger}
+        answer = self._http.post(f"/v1/workflows/{workflow}/dry-runs", json=body)
+        answer.raise_for_status()
+        found: dict[str, Any] = answer.json()
+        return found
 
     def runs(self) -> list[dict[str, Any]]:
         """All runs of the tenant, page by page."""

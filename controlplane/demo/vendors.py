@@ -56,6 +56,16 @@ class Vendors:
         made: dict[str, str] = self._ask("POST", "seed", json=spec)["incidents"][0]
         return made
 
+    def add(self, table: str, values: dict[str, str]) -> dict[str, str]:
+        """Somebody makes a record at ServiceNow by hand."""
+        made: dict[str, str] = self._ask("POST", "add", json={"table": table, "values": values})["record"]
+        return made
+
+    def state(self) -> dict[str, Any]:
+        """Every record of the stand-ins."""
+        found: dict[str, Any] = self._ask("GET", "state")
+        return found
+
     def redeliver(self, sys_id: str, *, secret: str = "") -> int:
         """The event once more (or, with another secret, a forgery); the HTTP status of the receiver."""
         status: int = self._ask("POST", "redeliver", json={"sys_id": sys_id, "secret": secret})["status"]
