@@ -97,6 +97,8 @@ TEMPLATES = [
 ]
 
 # --- database: every process connects as one of the roles, never as superuser ------------------------------
+# A process that freezes inside a transaction holds row locks that everybody else waits for: the server ends it.
+INTERLOCK_IDLE_TRANSACTION_S = env.integer("INTERLOCK_IDLE_TRANSACTION_S", 20, at_least=2, at_most=600)
 INTERLOCK_DB_ROLE = env.choice("INTERLOCK_DB_ROLE", "app", ("owner", "app", "sequencer", "reader"))
 DATABASE_URL = env.text("DATABASE_URL")
 if DATABASE_URL:
@@ -118,7 +120,12 @@ DATABASES = {
         "PASSWORD": DATABASE_LOCATOR.password(INTERLOCK_DB_ROLE),
         "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {"connect_timeout": 5},
+        "OPTIONS": {
+            "connect_timeout": 5,
+            "options": ""
+            if INTERLOCK_DB_ROLE == "owner"
+            else f"-c idle_in_transaction_session_timeout={INTERLOCK_IDLE_TRANSACTION_S}s",
+        },
     }
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
