@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -27,6 +28,11 @@ class SandboxServer(ThreadingHTTPServer):
             self.socket.close()
             self.socket, self.server_address = door, door.getsockname()
         self.world = world
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that died in the middle is nothing to tell of; anything else is."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
     @property
     def url(self) -> str:

@@ -1,0 +1,64 @@
+"""kill -9 of a worker that waits for its next task: the others of its cluster go on."""
+
+import multiprocessing
+import os
+import signal
+import time
+
+import pytest
+from django_q.queues import Queue
+
+from workflows import orphans
+
+pytestmark = pytest.mark.faults
+
+
+def _waits(tasks: Queue) -> None:
+    tasks.get()
+
+
+@pytest.fixture
+def orphaned() -> Queue:
+    """A queue whose reader was killed at the pipe; a task lies in it."""
+    tasks = Queue()
+    reader = multiprocessing.get_context("fork").Process(target=_waits, args=(tasks,))
+    reader.start()
+    while tasks._rlock.acquire(block=False):
+        tasks._rlock.release()
+        time.sleep(0.01)
+    os.kill(reader.pid, signal.SIGKILL)
+    reader.join()
+    tasks.put("bell")
+    while orphans.Queue.empty(tasks):
+        time.sleep(0.01)
+    yield tasks
+    tasks.close()
+    tasks.join_thread()
+
+
+def test_the_lock_of_a_dead_reader_is_given_back(orphaned: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(orphans, "STUCK_S", 0.0)
+    assert orphans.Watch(orphaned).look()
+    assert orphaned.get(timeout=5) == "bell"
+
+
+def test_a_worker_that_works_gives_nothing_back(orphaned: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(orphans, "STUCK_S", 0.0)
+    watch = orphans.Watch(orphaned)
+    watch.busy()
+    assert not watch.look()
+    watch.free()
+    assert watch.look()
+
+
+def test_nothing_is_given_back_before_its_time_or_twice(orphaned: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = orphans.Watch(orphaned)
+    assert not watch.look()
+    assert not orphaned._rlock.acquire(block=False)
+    monkeypatch.setattr(orphans, "STUCK_S", 0.0)
+    assert watch.look()
+    assert not orphans.Watch(orphaned).look()
+
+
+def test_only_a_worker_of_a_cluster_has_a_queue_to_watch() -> None:
+    assert orphans.queue_of_this_worker() is None

@@ -1,0 +1,71 @@
+"""A worker that is killed while it waits for its next task takes the read lock of the queue with it.
+
+django-q2 hands tasks to the workers of a cluster through one multiprocessing queue. Whoever waits at its pipe holds a
+semaphore meanwhile, and nobody gives that back after a SIGKILL (the OOM killer, an operator): every other worker of
+the cluster would wait for ever. So each worker watches: tasks lie in the pipe, it is idle, and still it is not its
+turn. Then the holder is gone, and the lock is given back in its place (any process may, says `multiprocessing`).
+"""
+
+import threading
+from dataclasses import dataclass, field
+from multiprocessing import current_process
+from multiprocessing.queues import Queue
+from typing import Any
+
+from controlplane.lib import clock
+from controlplane.lib.logs import get_logger
+
+log = get_logger(__name__)
+
+LOOK_EVERY_S = 1.0
+STUCK_S = 10.0
+"""A live worker takes what lies in the pipe within milliseconds; a starved one gets this long."""
+
+
+@dataclass
+class Watch:
+    """Of one worker process over the queue that feeds it."""
+
+    tasks: "Queue[Any]"
+    idle: bool = True
+    stuck_since: float | None = field(default=None)
+
+    def busy(self, **_: Any) -> None:
+        self.idle = False
+
+    def free(self, **_: Any) -> None:
+        self.idle = True
+
+    def look(self) -> bool:
+        """One look; True when a lock was given back."""
+        waiting = self.idle and not Queue.empty(self.tasks)
+        if not waiting:
+            self.stuck_since = None
+            return False
+        now = clock.monotonic()
+        self.stuck_since = self.stuck_since or now
+        if now - self.stuck_since < STUCK_S:
+            return False
+        self.stuck_since = None
+        return _give_back(self.tasks)
+
+    def keep(self) -> None:
+        """For ever, as a thread of the worker."""
+        pause = threading.Event()
+        while not pause.wait(LOOK_EVERY_S):
+            self.look()
+
+
+def queue_of_this_worker() -> "Queue[Any] | None":
+    """What django-q2 started this process with; None where it is no worker of a cluster."""
+    given = getattr(current_process(), "_args", ())
+    return next((value for value in given if isinstance(value, Queue)), None)
+
+
+def _give_back(tasks: "Queue[Any]") -> bool:
+    try:
+        tasks._rlock.release()  # type: ignore[attr-defined]
+    except ValueError:  # somebody else was quicker, or it was free
+        return False
+    log.error("a worker died waiting for a task: the lock that it held was given back")
+    return True
