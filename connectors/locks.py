@@ -9,25 +9,39 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F, Q
+from django.db import connection
+from django.db.models import Model
 
 from connectors.calls import CallState, may_move
 from connectors.gateway.clocks import LEASE_S
 from connectors.gateway.errors import CallNotFound, IllegalMove
-from connectors.models import ToolCall
+from connectors.models import ConnectorInstance, ToolCall
 from controlplane.lib import clock
 from controlplane.lib.errors import LostRace
+from tenants import places, quick, scope
+
+_CLAIM = """
+UPDATE connectors_toolcall SET fence = fence + 1, lease_until = %s
+ WHERE tenant_id = %s AND id = %s AND state = ANY(%s) AND (lease_until IS NULL OR lease_until <= %s)
+"""
 
 
 def get_call(call_id: UUID) -> ToolCall:
     """The call of the entered tenant; raises CallNotFound."""
-    call = (
-        ToolCall.objects.select_related("instance", "workspace", "environment", "observation")
-        .filter(pk=call_id)
-        .first()
-    )
+    call = quick.first(ToolCall, id=call_id)
     if call is None:
         raise CallNotFound()
+    return furnished(call)
+
+
+def furnished(call: ToolCall) -> ToolCall:
+    """With its instance as it is now, and its place."""
+    instance = quick.first(ConnectorInstance, id=call.instance_id)
+    if instance is None:
+        raise CallNotFound()
+    call.instance = instance
+    call.workspace = places.workspace(call.workspace_id)
+    call.environment = places.environment(call.environment_id)
     return call
 
 
@@ -37,10 +51,10 @@ def claim(call_id: UUID, states: frozenset[CallState]) -> ToolCall | None:
     The fence grows, so that whoever held it before can no longer move it.
     """
     now = clock.now()
-    free = Q(lease_until=None) | Q(lease_until__lte=now)
-    taken = ToolCall.objects.filter(free, pk=call_id, state__in=states).update(
-        fence=F("fence") + 1, lease_until=now + timedelta(seconds=LEASE_S)
-    )
+    until = now + timedelta(seconds=LEASE_S)
+    with connection.cursor() as cursor:
+        cursor.execute(_CLAIM, [until, scope.current(), call_id, [state.value for state in states], now])
+        taken = cursor.rowcount
     return get_call(call_id) if taken else None
 
 
@@ -65,8 +79,15 @@ def amend(call: ToolCall, **changes: Any) -> None:
 
 
 def _swap(call: ToolCall, changes: dict[str, Any]) -> None:
-    held = ToolCall.objects.filter(pk=call.pk, state=call.state, fence=call.fence)
-    if held.update(**changes) != 1:
+    if quick.update(ToolCall, _plain(changes), id=call.pk, state=call.state, fence=call.fence) != 1:
         raise LostRace(f"call {call.pk} was moved by someone else")
     for name, value in changes.items():
         setattr(call, name, value)
+
+
+def _plain(changes: dict[str, Any]) -> dict[str, Any]:
+    """Rows by their ids, as columns hold them."""
+    return {
+        f"{name}_id" if isinstance(value, Model) else name: value.pk if isinstance(value, Model) else value
+        for name, value in changes.items()
+    }

@@ -2,24 +2,24 @@
 
 Connect within 3 s, everything within the call's deadline, bodies up to 5 MB, no redirects, no proxies from
 the environment, TLS verified, and only to the address that the instance is configured for (pinned after one
-look-up, so a name cannot change its mind between check and connect).
+look-up, so a name cannot change its mind between check and connect). A connection is kept for the next request
+of the same thread to the same host (`transport_lines`); when it breaks under a request, that request has failed.
 """
 
 import ipaddress
 import json
 import socket
-import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any, TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
 import httpx2
 
 from connectors import retry_after
+from connectors import transport_lines as lines
 from connectors.errors import NothingSent, ReplyLost
 from connectors.redaction import redact_headers
 from connectors.types import CallContext, Exchange, Instance
@@ -111,6 +111,9 @@ class Transport:
         )
 
 
+_CONNECTED = frozenset({"connection.connect_tcp.complete", "connection.start_tls.complete"})
+
+
 class _Wire:
     """Follows one request through httpcore's trace events, to know whether a byte of it has left.
 
@@ -123,7 +126,7 @@ class _Wire:
         self.overdue = False
         self._on_first_byte = on_first_byte
         self._deadline = deadline
-        self._stream: Any = None
+        self.line: lines.Line | None = None
 
     def trace(self, event: str, info: Mapping[str, Any]) -> None:
         if event.endswith("send_request_headers.started"):
@@ -133,8 +136,8 @@ class _Wire:
             self.sent = True
         elif event.endswith("send_request_body.started") and self._late():
             raise ReplyLost("timeout", "the worker slept before the body")
-        elif event in {"connection.connect_tcp.complete", "connection.start_tls.complete"}:
-            self._stream = info["return_value"]
+        elif self.line is not None and event in _CONNECTED:
+            self.line.stream = info["return_value"]
 
     def _late(self) -> bool:
         return clock.monotonic() >= self._deadline
@@ -142,7 +145,8 @@ class _Wire:
     def cut(self) -> None:
         """Wake a reader that a slowly dripping server would keep past the deadline."""
         self.overdue = True
-        connection = self._stream.get_extra_info("socket") if self._stream else None
+        stream = self.line.stream if self.line else None
+        connection = stream.get_extra_info("socket") if stream else None
         if connection is not None:
             try:
                 connection.shutdown(socket.SHUT_RDWR)
@@ -171,21 +175,24 @@ def _exchange(
     wire: _Wire,
 ) -> Reply:
     target = httpx2.URL(url)
-    timeout = httpx2.Timeout(remaining, connect=min(CONNECT_S, remaining))
+    line = lines.of(target.scheme, target.host, target.port, address)
+    wire.line = line
     try:
-        with (
-            httpx2.Client(verify=_tls(), trust_env=False, follow_redirects=False, timeout=timeout) as client,
-            client.stream(
-                method,
-                target.copy_with(host=address),
-                headers={**headers, "host": target.netloc.decode("ascii")},
-                content=body,
-                extensions={"trace": wire.trace, "sni_hostname": target.host},
-            ) as response,
-        ):
-            return Reply(response.status_code, _lowered(response.headers), _read(response))
-    except httpx2.RequestError as error:
-        raise _classified(error, wire) from error
+        with line.client.stream(
+            method,
+            target.copy_with(host=address),
+            headers={**headers, "host": target.netloc.decode("ascii")},
+            content=body,
+            timeout=httpx2.Timeout(remaining, connect=min(CONNECT_S, remaining)),
+            extensions={"trace": wire.trace, "sni_hostname": target.host},
+        ) as response:
+            reply = Reply(response.status_code, _lowered(response.headers), _read(response))
+    except BaseException as error:
+        lines.drop(line)
+        if isinstance(error, httpx2.RequestError):
+            raise _classified(error, wire) from error
+        raise
+    return reply
 
 
 def _classified(error: httpx2.RequestError, wire: _Wire) -> NothingSent | ReplyLost:
@@ -204,11 +211,6 @@ def _read(response: httpx2.Response) -> bytes:
         if len(content) > BODY_LIMIT:
             raise ReplyLost("body_too_large", f"more than {BODY_LIMIT} bytes")
     return bytes(content)
-
-
-@cache
-def _tls() -> ssl.SSLContext:
-    return httpx2.create_ssl_context(trust_env=False)
 
 
 def _lowered(headers: Mapping[str, str]) -> dict[str, str]:

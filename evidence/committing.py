@@ -5,12 +5,13 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
+from django.db import connection
+
 from controlplane.lib.events import Committed
 from evidence import shredding
 from evidence.models import Content
 from evidence.verify import commitment, envelope
 from tenants import payloads, quick, scope
-from tenants.models import Tenant
 
 
 class Sealer:
@@ -50,7 +51,9 @@ class Sealer:
 
     @cached_property
     def _keeps_content(self) -> bool:
-        return Tenant.objects.filter(pk=scope.current(), keep_content=True).exists()
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT keep_content FROM tenants_tenant WHERE id = %s", [scope.current()])
+            return bool(cursor.fetchone()[0])
 
 
 class Committer:

@@ -101,13 +101,14 @@ def _store(written: Sequence[Event], heads: Mapping[UUID, RunHead]) -> None:
         rows.swap(RunHead, list(heads.values()), columns=("seq", "last_hash", "closed_seq"))
 
 
-def _chains(closing: Collection[UUID]) -> dict[UUID | None, list[bytes]]:
+def _chains(closing: Collection[UUID]) -> dict[UUID, list[bytes]]:
     """The hashes of the events of runs that are being closed, in their order."""
-    chains: dict[UUID | None, list[bytes]] = {run_id: [] for run_id in closing}
+    chains: dict[UUID, list[bytes]] = {run_id: [] for run_id in closing}
     if closing:
         known = Event.objects.filter(run_id__in=closing).order_by("run_id", "run_seq")
         for run_id, hashed in known.values_list("run_id", "event_hash"):
-            chains[run_id].append(bytes(hashed))
+            if run_id is not None:
+                chains[run_id].append(bytes(hashed))
     return chains
 
 

@@ -2,18 +2,16 @@
 
 import time
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models.functions import Now
 
 from controlplane.lib import clock
 from evidence import access, exporting, recording, shredding
 from evidence.errors import NotSealed
 from evidence.events import ErasureCompleted, EvidenceExported
-from evidence.models import Checkpoint, Content, Event, Leaf, LogHead, Pending, RunHead
+from evidence.models import Checkpoint, Content, Event, Leaf, RunHead
 from evidence.recording import Entry, Recorded
 from evidence.verify.note import parse as parse_note
 from tenants import payloads, scope
@@ -56,15 +54,23 @@ def is_closed(run_id: UUID) -> bool:
     return head is not None and head.closed_seq == head.seq > 0
 
 
+_PRESSURE = """
+SELECT EXISTS (SELECT 1 FROM evidence_loghead WHERE tenant_id = %(tenant)s AND frozen_reason <> ''),
+       EXISTS (SELECT 1 FROM evidence_pending WHERE tenant_id = %(tenant)s
+                  AND created_at < statement_timestamp() - make_interval(secs => %(lag_s)s)),
+       EXISTS (SELECT 1 FROM evidence_pending WHERE tenant_id = %(tenant)s OFFSET %(most)s)
+"""
+
+
 def backpressure() -> str | None:
     """Why the current tenant may cause no effects now: the record cannot keep up. None when all is well."""
-    if LogHead.objects.exclude(frozen_reason="").exists():
+    lag, most = settings.INTERLOCK_EVIDENCE_MAX_LAG_S, settings.INTERLOCK_EVIDENCE_MAX_PENDING
+    with connection.cursor() as cursor:
+        cursor.execute(_PRESSURE, {"tenant": scope.current(), "lag_s": lag, "most": most})
+        frozen, late, full = cursor.fetchone()
+    if frozen:
         return "evidence_log_frozen"
-    too_old = Now() - timedelta(seconds=settings.INTERLOCK_EVIDENCE_MAX_LAG_S)
-    if Pending.objects.filter(created_at__lt=too_old).exists():
-        return "evidence_lag"
-    most = settings.INTERLOCK_EVIDENCE_MAX_PENDING
-    return "evidence_backlog" if Pending.objects.all()[most : most + 1].exists() else None
+    return "evidence_lag" if late else "evidence_backlog" if full else None
 
 
 def wait_sealed(event_id: UUID, timeout_s: float) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import BigIntegerField, Case, Expression, F, Q, Value, When
+from django.db.models import BigIntegerField, Case, Expression, F, Value, When
 from django.db.models.functions import Greatest
 
 from metering.errors import BudgetExceeded, BudgetMissing
@@ -17,14 +17,16 @@ from metering.models import Budget, Reservation
 from metering.money import show
 from metering.pricing import window_start
 from metering.types import BudgetKind, Period
+from tenants import quick
 
 
 def covering(*, workflow: str, model: str | None) -> list[Budget]:
     """Every budget that a call of this workflow with this model is charged to, in locking order."""
-    which = Q(kind=BudgetKind.TENANT) | Q(kind=BudgetKind.WORKFLOW, value=workflow)
+    named = {(BudgetKind.TENANT.value, ""), (BudgetKind.WORKFLOW.value, workflow)}
     if model:
-        which |= Q(kind=BudgetKind.MODEL, value=model)
-    return list(Budget.objects.filter(which).order_by("id"))
+        named.add((BudgetKind.MODEL.value, model))
+    found = quick.find(Budget, kind=sorted({kind for kind, _ in named}), value=sorted({value for _, value in named}))
+    return sorted((budget for budget in found if (budget.kind, budget.value) in named), key=lambda budget: budget.pk)
 
 
 def require_tenant_budget(budgets: Iterable[Budget]) -> None:

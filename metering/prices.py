@@ -1,6 +1,6 @@
 """Which rates apply: the tenant's own before the vendor's list, the exact name before the model's family."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -10,6 +10,7 @@ from django.db.models import Q, QuerySet
 from metering import catalogue
 from metering.models import ModelPrice, PriceColumns, TenantPrice
 from metering.types import HUMAN, Rate
+from tenants import quick
 
 _CATALOGUE_NAMES = {"azure_openai": "azure", "azure-openai": "azure", "gemini": "google"}
 
@@ -19,7 +20,7 @@ def rates_for(provider: str, model: str, at: datetime) -> list[Rate]:
     listed = _CATALOGUE_NAMES.get(provider, provider)
     family = catalogue.family_of(listed, model) if model else None
     names = [model] if family in (None, model) else [model, str(family)]
-    own = _first_priced(TenantPrice.objects.filter(provider=provider), names, at)
+    own = _first_of(quick.find(TenantPrice, provider=provider, model=names), names, at)
     return own or _first_priced(ModelPrice.objects.filter(provider=listed), names, at)
 
 
@@ -62,9 +63,13 @@ def _row(prices: Any, listed: catalogue.ListPrice) -> Any:
 
 def _first_priced(rows: QuerySet[Any], names: Sequence[str], at: datetime) -> list[Rate]:
     valid = rows.filter(Q(valid_to=None) | Q(valid_to__gt=at), model__in=names, valid_from__lte=at)
-    found: list[PriceColumns] = list(valid)
+    return _first_of(valid, names, at)
+
+
+def _first_of(found: Iterable[PriceColumns], names: Sequence[str], at: datetime) -> list[Rate]:
+    valid = [row for row in found if row.valid_from <= at and (row.valid_to is None or row.valid_to > at)]
     for name in names:
-        rates = [row.rate for row in found if row.model == name]
+        rates = [row.rate for row in valid if row.model == name]
         if rates:
             return rates
     return []

@@ -10,8 +10,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
-from django.db.models import Count, Q, Sum
+from django.db import IntegrityError, connection, transaction
 
 from controlplane.lib import clock
 from controlplane.lib.errors import Invalid, LostRace
@@ -22,6 +21,7 @@ from metering.events import BudgetSet, HumanTimeRecorded, PriceSet, Reserved, Us
 from metering.models import Budget, HumanTime, Reservation, TenantPrice, UsageRow
 from metering.pricing import cost_of, human_cost, window_start
 from metering.types import HUMAN, UNKNOWN_COST, BudgetKind, Cost, CostOfRun, Lane, Period, Place, Rate, Usage
+from tenants import quick, scope
 from tenants.actors import Actor
 from tenants.permissions import Perm, require
 
@@ -49,7 +49,7 @@ def reserve(
     `estimate_micros` None says that the price is unknown. Raises PriceUnknown, BudgetMissing or
     BudgetExceeded. A compensation holds too but is never refused. A call that holds already is left as it is.
     """
-    if Reservation.objects.filter(call_id=call_id).exists():
+    if quick.find(Reservation, call_id=call_id):
         return
     enforce = Lane(lane) is not Lane.COMPENSATION
     covering = budgets.covering(workflow=workflow, model=model)
@@ -67,9 +67,11 @@ def reserve(
 def release(*, call_id: UUID) -> None:
     """Give back what a call holds: nothing was sent, or it cost nothing."""
     now = clock.now()
-    for held in _held(call_id):
-        budgets.charge(held.budget, micros=0, held=held.micros, at=now)
-    Reservation.objects.filter(call_id=call_id).delete()
+    held = _held(call_id)
+    for hold in held:
+        budgets.charge(hold.budget, micros=0, held=hold.micros, at=now)
+    if held:
+        Reservation.objects.filter(call_id=call_id).delete()
 
 
 def settle_usage(
@@ -88,7 +90,7 @@ def settle_usage(
     Without a price the budgets are charged what was held, because unknown is not free; the returned cost and
     the row say unknown. Settling the same attempt again changes nothing and returns the booked cost.
     """
-    booked = UsageRow.objects.filter(call_id=call_id, attempt=attempt).first()
+    booked = quick.first(UsageRow, call_id=call_id, attempt=attempt)
     if booked is not None:
         return _cost(booked.cost_micros)
     now = clock.now()
@@ -136,17 +138,22 @@ def take_slot(*, instance_id: UUID, per_minute: int) -> float | None:
 
 def run_cost(run_id: UUID) -> CostOfRun:
     """What a run has cost so far, from its usage rows. Needs an open transaction."""
-    used = UsageRow.objects.filter(run_id=run_id).aggregate(
-        of_models=Sum("cost_micros", filter=~Q(model=""), default=0),
-        of_tools=Sum("cost_micros", filter=Q(model=""), default=0),
-        doubtful=Count("pk", filter=Q(cost_micros=None) | Q(estimated=True)),
-    )
-    people = HumanTime.objects.filter(run_id=run_id).aggregate(
-        of_people=Sum("cost_micros", default=0),
-        doubtful=Count("pk", filter=Q(cost_micros=None)),
-    )
-    parts = (used["of_models"], used["of_tools"], people["of_people"])
-    return CostOfRun(sum(parts), *parts, complete=not (used["doubtful"] or people["doubtful"]))
+    with connection.cursor() as cursor:
+        cursor.execute(_COST_OF_RUN, {"tenant": scope.current(), "run": run_id})
+        of_models, of_tools, of_people, doubtful = map(int, cursor.fetchone())
+    return CostOfRun(of_models + of_tools + of_people, of_models, of_tools, of_people, complete=not doubtful)
+
+
+_COST_OF_RUN = """
+SELECT coalesce(sum(cost) FILTER (WHERE part = 'model'), 0), coalesce(sum(cost) FILTER (WHERE part = 'tool'), 0),
+       coalesce(sum(cost) FILTER (WHERE part = 'human'), 0), count(*) FILTER (WHERE doubtful)
+  FROM (SELECT CASE WHEN model = '' THEN 'tool' ELSE 'model' END AS part, cost_micros AS cost,
+               cost_micros IS NULL OR estimated AS doubtful
+          FROM metering_usagerow WHERE tenant_id = %(tenant)s AND run_id = %(run)s
+        UNION ALL
+        SELECT 'human', cost_micros, cost_micros IS NULL
+          FROM metering_humantime WHERE tenant_id = %(tenant)s AND run_id = %(run)s) AS parts
+"""
 
 
 @transaction.atomic(durable=True)
@@ -192,7 +199,11 @@ def set_price(*, provider: str, model: str, rate: Rate, source: str, actor: Acto
 
 def _held(call_id: UUID) -> list[Reservation]:
     """In the order in which budgets are locked."""
-    return list(Reservation.objects.filter(call_id=call_id).select_related("budget").order_by("budget_id"))
+    held = sorted(quick.find(Reservation, call_id=call_id), key=lambda hold: hold.budget_id)
+    known = {budget.pk: budget for budget in quick.find(Budget, id=[hold.budget_id for hold in held])} if held else {}
+    for hold in held:
+        hold.budget = known[hold.budget_id]
+    return held
 
 
 def _charge(call_id: UUID, cost: Cost, *, workflow: str, model: str | None, at: datetime) -> None:
@@ -200,14 +211,15 @@ def _charge(call_id: UUID, cost: Cost, *, workflow: str, model: str | None, at: 
     for hold in held:
         due = cost.micros if cost.known else hold.micros
         budgets.charge(hold.budget, micros=due, held=hold.micros, at=at)
-    Reservation.objects.filter(call_id=call_id).delete()
-    if not held:
+    if held:
+        Reservation.objects.filter(call_id=call_id).delete()
+    elif cost.micros:
         for budget in budgets.covering(workflow=workflow, model=model):
             budgets.charge(budget, micros=cost.micros, held=0, at=at)
 
 
 def _book(usage: Usage, cost: Cost, place: Place, **which: Any) -> None:
-    UsageRow.objects.create(
+    row = UsageRow(
         **asdict(place),
         provider=usage.provider,
         model=usage.model,
@@ -219,6 +231,7 @@ def _book(usage: Usage, cost: Cost, place: Place, **which: Any) -> None:
         cost_micros=_known(cost),
         **which,
     )
+    quick.insert([row])
 
 
 def _known(cost: Cost) -> int | None:

@@ -5,12 +5,13 @@ statement and the bundle are taken from rows, and trusted for their signatures.
 """
 
 from collections import OrderedDict
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from threading import Lock
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from controlplane.lib import clock
 from policies import bundles, freshness, jws, point
@@ -18,13 +19,15 @@ from policies.bundles import Contents
 from policies.engine.protocol import PointFailure, Program
 from policies.errors import BundleInvalid
 from policies.freshness import Statement
-from policies.models import Bundle, Standing
-from tenants import scope
+from policies.models import Activation, Bundle, Standing
+from tenants import quick, scope
 
 _KEPT = 16
 _opened: OrderedDict[str, Contents] = OrderedDict()
 _opened_lock = Lock()
 _watch = freshness.Watch()
+_REMEMBERED = 1024
+_activations: dict[UUID, Activation] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +46,32 @@ def of(environment_id: UUID) -> Active:
 
 def in_force(environment_id: UUID) -> tuple[Statement, Contents]:
     """Statement and verified contents of what is active; raises as `of` does."""
-    with transaction.atomic():
-        standing = Standing.objects.select_related("activation").filter(environment_id=environment_id).first()
+    with nullcontext() if connection.in_atomic_block else transaction.atomic():
+        standing = standing_of(environment_id)
         if standing is None:
             raise PointFailure("bundle_missing", "no policy is published for this environment")
         statement = believed(standing)
         return statement, _contents(standing.activation.bundle_id, statement)
+
+
+def standing_of(environment_id: UUID, *, share: bool = False) -> Standing | None:
+    """The row of the environment with its activation; `share`: no activation commits before we do."""
+    lock = "FOR SHARE" if share else ""
+    standing = next(iter(quick.find(Standing, lock=lock, environment_id=environment_id)), None)
+    if standing is not None:
+        standing.activation = _activation(standing.activation_id)
+    return standing
+
+
+def _activation(activation_id: UUID) -> Activation:
+    """Rows of activations are written once and never changed: read once per process."""
+    known = _activations.get(activation_id)
+    if known is None or known.tenant_id != scope.current():
+        known = Activation.objects.get(pk=activation_id)
+        _activations[activation_id] = known
+        while len(_activations) > _REMEMBERED:
+            _activations.pop(next(iter(_activations)))
+    return known
 
 
 def believed(standing: Standing) -> Statement:

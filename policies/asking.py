@@ -1,11 +1,12 @@
 """One question to the decision point, and its record."""
 
 import dataclasses
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from controlplane.lib import clock, telemetry
 from controlplane.lib.canonical import sha256_hex
@@ -19,7 +20,7 @@ from policies.events import PolicyDecided
 from policies.freshness import Statement
 from policies.models import DecisionRecord
 from policies.types import Decision, Reason, Verdict
-from tenants import payloads, scope
+from tenants import payloads, quick, scope
 from tenants.actors import Actor
 
 log = get_logger(__name__)
@@ -66,11 +67,11 @@ def ask(document: dict[str, Any], *, workspace_id: UUID, environment_id: UUID) -
 
 def keep(decision: Decision, answer: Answer, occasion: Occasion, *, duration_us: int, actor: Actor) -> None:
     """Write the decision down: the input as payload, the row, and the event that commits to the input."""
-    with transaction.atomic():
+    with nullcontext() if connection.in_atomic_block else transaction.atomic():
         digest = payloads.put(answer.content) if answer.content is not None else ""
         event = _event(decision, answer, occasion, duration_us)
         told = record(event, actor=actor, workspace_id=occasion.workspace_id, run_id=occasion.run_id)
-        DecisionRecord.objects.create(
+        row = DecisionRecord(
             id=decision.id,
             workspace_id=occasion.workspace_id,
             environment_id=occasion.environment_id,
@@ -92,6 +93,7 @@ def keep(decision: Decision, answer: Answer, occasion: Occasion, *, duration_us:
             duration_us=duration_us,
             decided_at=decision.decided_at,
         )
+        quick.insert([row])
 
 
 def _require_sound(document: dict[str, Any], workspace_id: UUID) -> None:

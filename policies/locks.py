@@ -4,6 +4,7 @@ from uuid import UUID
 
 from django.db import connection
 
+from policies import active
 from policies.models import PolicyPack, Standing
 from tenants import scope
 
@@ -24,10 +25,11 @@ def standing_for_change(environment_id: UUID) -> Standing | None:
 
 
 def standing_for_dispatch(environment_id: UUID) -> Standing | None:
-    """Any number of dispatches at once, no activation in between. Django has no FOR SHARE of its own."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT id FROM policies_standing WHERE environment_id = %s FOR SHARE", [environment_id])
-    return Standing.objects.select_related("activation").filter(environment_id=environment_id).first()
+    """Any number of dispatches at once, no activation in between. Django has no FOR SHARE of its own.
+
+    Whoever waited for an activation gets the row as that left it, so the one statement is enough.
+    """
+    return active.standing_of(environment_id, share=True)
 
 
 def _queue(subject: str) -> None:

@@ -15,6 +15,7 @@ from policies.engine.protocol import PointFailure
 from policies.errors import DecisionStale
 from policies.models import Activation, DecisionRecord
 from policies.types import Decision, Effect, PackSource
+from tenants import quick
 from tenants.actors import Actor
 from tenants.models import Environment
 from tenants.permissions import Perm, require
@@ -105,7 +106,7 @@ def still_good(decision_id: UUID, *, max_age_s: float) -> None:
 
     Share-locks the standing row until that transaction ends. Raises DecisionStale.
     """
-    record = DecisionRecord.objects.filter(pk=decision_id, effect=Effect.ALLOW).first()
+    record = quick.first(DecisionRecord, id=decision_id, effect=Effect.ALLOW.value)
     if record is None:
         raise DecisionStale("there is no such decision that allows")
     standing = locks.standing_for_dispatch(record.environment_id)

@@ -10,9 +10,11 @@ from django.db.models import F
 
 from controlplane.lib import clock
 from controlplane.lib.canonical import canonical, sha256_hex
-from tenants import datakeys
+from tenants import datakeys, quick
 from tenants.errors import PayloadExpired
 from tenants.models import Payload
+
+_KEPT_LONGER = "ON CONFLICT (tenant_id, digest) DO UPDATE SET expires_at = EXCLUDED.expires_at"
 
 
 def put(content: bytes, media_type: str = "application/json") -> str:
@@ -23,12 +25,8 @@ def put(content: bytes, media_type: str = "application/json") -> str:
 def put_many(contents: Sequence[bytes], media_type: str = "application/json") -> list[str]:
     """Keep all of it in one statement; returns the digests in the same order. Rows are locked in digest order."""
     by_digest = {sha256_hex(content): content for content in contents}
-    Payload.objects.bulk_create(
-        [_row(digest, by_digest[digest], media_type) for digest in sorted(by_digest)],
-        update_conflicts=True,
-        unique_fields=["tenant", "digest"],
-        update_fields=["expires_at"],
-    )
+    rows = [_row(digest, by_digest[digest], media_type) for digest in sorted(by_digest)]
+    quick.insert(rows, on_conflict=_KEPT_LONGER)
     return [sha256_hex(content) for content in contents]
 
 
@@ -40,10 +38,10 @@ def _row(digest: str, content: bytes, media_type: str) -> Payload:
 
 def get(digest: str) -> bytes:
     """The content; raises PayloadExpired when it is past its time, erased or was never kept."""
-    row = Payload.objects.filter(digest=digest, expires_at__gt=clock.now()).select_related("key").first()
-    if row is None:
+    row = quick.first(Payload, digest=digest)
+    if row is None or row.expires_at <= clock.now():
         raise PayloadExpired(f"the content {digest[:12]}… is no longer kept")
-    return datakeys.decrypt(row.key, bytes(row.ciphertext), f"payload|{digest}")
+    return datakeys.decrypt(datakeys.get(row.key_id), bytes(row.ciphertext), f"payload|{digest}")
 
 
 def put_json(value: object) -> str:

@@ -17,14 +17,14 @@ T = TypeVar("T", bound=TenantModel)
 Converter = Callable[[Any], Any]
 
 
-def find(model: type[T], *, lock: bool = False, **equal: Any) -> list[T]:
+def find(model: type[T], /, *, lock: bool | str = False, **equal: Any) -> list[T]:
     """The tenant's rows whose columns (attribute names) equal the values; a list value means any of its members.
 
-    `lock`: FOR UPDATE, in the order of the primary key.
+    `lock`: FOR UPDATE, in the order of the primary key; or the text of another lock clause.
     """
     require_transaction()
     listed = tuple(name for name, value in equal.items() if isinstance(value, list))
-    statement = _select(model, tuple(equal), listed, lock)
+    statement = _select(model, tuple(equal), listed, "FOR UPDATE" if lock is True else lock or "")
     columns = _columns(model)
     with connection.cursor() as cursor:
         cursor.execute(statement, [scope.current(), *equal.values()])
@@ -33,25 +33,30 @@ def find(model: type[T], *, lock: bool = False, **equal: Any) -> list[T]:
     return [model.from_db(connection.alias, names, _read(columns, row)) for row in found]
 
 
-def first(model: type[T], **equal: Any) -> T | None:
+def first(model: type[T], /, **equal: Any) -> T | None:
     return next(iter(find(model, **equal)), None)
 
 
-def insert(rows: Sequence[TenantModel]) -> None:
-    """Write new rows of one model in one statement, in their order."""
+def insert(rows: Sequence[TenantModel], *, on_conflict: str = "") -> int:
+    """Write new rows of one model in one statement, in their order; how many were written.
+
+    `on_conflict`: the text of that clause of the statement, a constant of the caller.
+    """
     if not rows:
-        return
+        return 0
     require_transaction()
     model = type(rows[0])
     fields = _written(model)
     values = [field.get_db_prep_save(field.pre_save(row, True), connection) for row in rows for field in fields]
     with connection.cursor() as cursor:
-        cursor.execute(_insert(model, len(rows)), values)
+        cursor.execute(_insert(model, len(rows), on_conflict), values)
+        count = cursor.rowcount
     for row in rows:
         row._state.adding, row._state.db = False, connection.alias
+    return int(count)
 
 
-def update(model: type[TenantModel], changes: Mapping[str, Any], **equal: Any) -> int:
+def update(model: type[TenantModel], changes: Mapping[str, Any], /, **equal: Any) -> int:
     """Set columns (attribute names) of the tenant's rows that equal the values; how many there were."""
     require_transaction()
     fields = _by_name(model)
@@ -62,23 +67,24 @@ def update(model: type[TenantModel], changes: Mapping[str, Any], **equal: Any) -
 
 
 @lru_cache(maxsize=256)
-def _select(model: type[models.Model], equal: tuple[str, ...], listed: tuple[str, ...], lock: bool) -> str:
+def _select(model: type[models.Model], equal: tuple[str, ...], listed: tuple[str, ...], lock: str) -> str:
     quoted = connection.ops.quote_name
     fields = _by_name(model)
     tests = [f" AND {quoted(fields[name].column)} = {'ANY(%s)' if name in listed else '%s'}" for name in equal]
     wanted = ", ".join(quoted(field.column) for field in fields.values())
     return (
         f"SELECT {wanted} FROM {quoted(model._meta.db_table)} WHERE tenant_id = %s{''.join(tests)}"  # noqa: S608
-        f"{' ORDER BY id FOR UPDATE' if lock else ''}"
+        f"{f' ORDER BY id {lock}' if lock else ''}"
     )
 
 
 @lru_cache(maxsize=256)
-def _insert(model: type[models.Model], count: int) -> str:
+def _insert(model: type[models.Model], count: int, on_conflict: str) -> str:
     quoted = connection.ops.quote_name
     columns = ", ".join(quoted(field.column) for field in _written(model))
     row = f"({', '.join(['%s'] * len(_written(model)))})"
-    return f"INSERT INTO {quoted(model._meta.db_table)} ({columns}) VALUES {', '.join([row] * count)}"  # noqa: S608
+    table, every = quoted(model._meta.db_table), ", ".join([row] * count)
+    return f"INSERT INTO {table} ({columns}) VALUES {every} {on_conflict}"  # noqa: S608
 
 
 @lru_cache(maxsize=256)

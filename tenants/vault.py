@@ -6,7 +6,7 @@ from typing import NewType
 from django.db import transaction
 
 from controlplane.lib.errors import Invalid
-from tenants import datakeys, ports
+from tenants import datakeys, ports, quick
 from tenants.actors import Actor
 from tenants.errors import CredentialMissing
 from tenants.events import CredentialStored
@@ -38,8 +38,8 @@ def reveal(ref: str) -> bytes:
 
 def reveal_pair(ref: str) -> list[bytes]:
     """Current secret first, then the previous one if the rotation kept it."""
-    rows = Credential.objects.filter(name=_name(ref)).select_related("key").order_by("slot")
-    secrets = [datakeys.decrypt(row.key, bytes(row.ciphertext), f"cred|{row.name}") for row in rows]
+    rows = sorted(quick.find(Credential, name=_name(ref)), key=lambda row: row.slot)
+    secrets = [datakeys.decrypt(datakeys.get(row.key_id), bytes(row.ciphertext), f"cred|{row.name}") for row in rows]
     if not secrets:
         raise CredentialMissing(f"{ref} is not in the vault: store it first")
     return secrets

@@ -15,6 +15,7 @@ from connectors.models import Circuit, ConnectorInstance, ToolCall
 from connectors.types import Done, Failed, Outcome
 from controlplane.lib import clock
 from evidence.services import record
+from tenants import quick
 from tenants.actors import Actor
 
 OPEN_CODE = "circuit_open"
@@ -22,10 +23,9 @@ OPEN_CODE = "circuit_open"
 
 def admit(call: ToolCall, instance: ConnectorInstance) -> bool:
     """Whether failures are on the circuit; raises DispatchRefused when it is open or the instance is off."""
-    row = ConnectorInstance.objects.filter(pk=instance.pk, enabled=True).select_related("circuit").first()
-    if row is None:
+    if quick.first(ConnectorInstance, id=instance.pk, enabled=True) is None:
         raise DispatchRefused(CallState.DENIED, "connector_disabled")
-    circuit = getattr(row, "circuit", None)
+    circuit = quick.first(Circuit, instance_id=instance.pk)
     if circuit is None or _untroubled(circuit):
         return False
     at = clock.now()

@@ -28,7 +28,7 @@ from evidence.services import record
 from metering.services import run_cost
 from policies import services as pdp
 from policies.types import Decision, Effect
-from tenants import payloads
+from tenants import payloads, quick
 from tenants.actors import Actor
 from tenants.models import Membership
 
@@ -137,13 +137,13 @@ def _carried_out(call: ToolCall, draft: Draft, decision: Decision) -> Draft:
 def _input(
     call: ToolCall, bound: Bound, past: document.Past, estimate: int | None, approvals: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    roles = Membership.objects.filter(user_id=call.actor_id, workspace_id=call.workspace_id)
+    held = quick.find(Membership, user_id=call.actor_id, workspace_id=call.workspace_id)
     who = subject(call)
     return document.build(
         bound=bound.action,
         digest=bound.digest,
         action=bound.tool.action,
-        subject=document.Subject(who.id, who.kind, tuple(roles.values_list("role", flat=True)), who.on_behalf_of),
+        subject=document.Subject(who.id, who.kind, tuple(row.role for row in held), who.on_behalf_of),
         place=document.Place(
             environment=call.environment.slug,
             connector=bound.draft.instance.name,

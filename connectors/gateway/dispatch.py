@@ -30,7 +30,7 @@ from metering import services as metering
 from metering.errors import BudgetExceeded
 from policies import services as pdp
 from policies.errors import DecisionStale
-from tenants import halts
+from tenants import halts, quick
 from tenants.actors import Actor
 from tenants.errors import HaltsUnreadable
 
@@ -80,7 +80,7 @@ def _intend(call: ToolCall, ruling: Ruling, started: float, actor: Actor) -> Tic
     intent = evidence.record(
         _intent(call, ruling), actor=actor, workspace_id=call.workspace_id, run_id=call.told_run_id
     )
-    attempt = CallAttempt.objects.create(
+    attempt = CallAttempt(
         call=call,
         number=number,
         fence=call.fence,
@@ -89,6 +89,7 @@ def _intend(call: ToolCall, ruling: Ruling, started: float, actor: Actor) -> Tic
         decision_id=ruling.decision.id,
         intent_event_id=intent.id,
     )
+    quick.insert([attempt])
     return Ticket(attempt.pk, intent.id, started + clocks.SEND_WINDOW_S, suspected)
 
 

@@ -5,6 +5,7 @@ from connectors.gateway.document import Past
 from connectors.gateway.errors import DecideAgain
 from connectors.models import History, ToolCall
 from connectors.types import Kind
+from tenants import quick
 
 
 def subject_of(call: ToolCall) -> str:
@@ -15,7 +16,7 @@ def subject_of(call: ToolCall) -> str:
 
 def read(subject: str) -> tuple[int, Past]:
     """Version and high-water mark; version 0 when nothing was done yet."""
-    row = History.objects.filter(subject=subject).first()
+    row = quick.first(History, subject=subject)
     if row is None:
         return 0, Past()
     return row.version, Past(row.writes, tuple(row.tools), tuple(row.data_classes))
@@ -29,12 +30,20 @@ def append(call: ToolCall, version: int) -> None:
     if call.dry_run:
         return
     subject = subject_of(call)
-    History.objects.bulk_create([History(subject=subject)], ignore_conflicts=True)
-    row = History.objects.select_for_update().get(subject=subject)
+    row = _locked(subject)
     if row.version != version:
         raise DecideAgain(f"history of {subject} moved from {version} to {row.version}")
     row.version += 1
     row.writes += int(call.kind == Kind.WRITE and call.attempts == 0)
     row.tools = sorted({*row.tools, call.tool})
     row.data_classes = sorted({*row.data_classes, *call.data_classes})
-    row.save(update_fields=["version", "writes", "tools", "data_classes"])
+    changes = {"version": row.version, "writes": row.writes, "tools": row.tools, "data_classes": row.data_classes}
+    quick.update(History, changes, id=row.pk)
+
+
+def _locked(subject: str) -> History:
+    found = quick.find(History, lock=True, subject=subject)
+    if not found:
+        quick.insert([History(subject=subject)], on_conflict="ON CONFLICT DO NOTHING")
+        found = quick.find(History, lock=True, subject=subject)
+    return found[0]

@@ -2,7 +2,6 @@
 
 from django.db import transaction
 
-from connectors import locks
 from connectors.calls import CallSpec, CallState, CallStatus
 from connectors.events import CallProposed
 from connectors.gateway import tools
@@ -15,7 +14,7 @@ from controlplane.lib import ids
 from controlplane.lib.canonical import canonical
 from controlplane.lib.events import Committed
 from evidence.services import record
-from tenants import payloads
+from tenants import payloads, quick
 from tenants.actors import Actor
 
 
@@ -26,7 +25,7 @@ def propose(*, spec: CallSpec, actor: Actor) -> CallStatus:
     `actor` is who wants the action: the subject of every decision about it. Raises ArgsInvalid,
     UnknownTool, InstanceUnusable, DryRunWrites, and KeyReused when the key already names another action.
     """
-    return status_of(locks.get_call(write_down(spec=spec, actor=actor).pk))
+    return status_of(write_down(spec=spec, actor=actor))
 
 
 def write_down(*, spec: CallSpec, actor: Actor, expected_digest: str = "") -> ToolCall:
@@ -38,12 +37,10 @@ def write_down(*, spec: CallSpec, actor: Actor, expected_digest: str = "") -> To
         raise DryRunWrites
     draft = _row(spec, actor, instance, tool)
     draft.expected_digest = expected_digest
-    ToolCall.objects.bulk_create([draft], ignore_conflicts=True)
-    call = ToolCall.objects.get(idempotency_key=spec.idempotency_key)
-    if call.pk != draft.pk:
-        return _same(call, draft)
-    record(_proposed(call, spec), actor=actor, workspace_id=spec.workspace_id, run_id=call.told_run_id)
-    return call
+    if not quick.insert([draft], on_conflict="ON CONFLICT DO NOTHING"):
+        return _same(ToolCall.objects.get(idempotency_key=spec.idempotency_key), draft)
+    record(_proposed(draft, spec), actor=actor, workspace_id=spec.workspace_id, run_id=draft.told_run_id)
+    return draft
 
 
 def sketch(*, spec: CallSpec, actor: Actor) -> ToolCall:
@@ -55,7 +52,7 @@ def sketch(*, spec: CallSpec, actor: Actor) -> ToolCall:
 
 
 def usable_instance(name: str) -> ConnectorInstance:
-    instance = ConnectorInstance.objects.filter(name=name).first()
+    instance = quick.first(ConnectorInstance, name=name)
     if instance is None or not instance.enabled:
         raise InstanceUnusable(f"connector instance “{name}” is missing or switched off")
     return instance

@@ -37,7 +37,7 @@ from controlplane.lib.events import Committed
 from evidence.services import record
 from metering import services as metering
 from metering.types import Cost, Usage
-from tenants import payloads
+from tenants import payloads, quick
 from tenants.actors import Actor
 
 BY_PERSON = "landed_says_person"
@@ -224,9 +224,9 @@ def _kept(value: JsonObject | None) -> str:
 
 
 def _close_attempt(call: ToolCall, outcome: str, code: str, detail: str, wire: Sequence[Exchange]) -> None:
-    CallAttempt.objects.filter(call=call, number=call.attempts).update(
-        outcome=outcome, code=code[:80], detail=detail[:500], wire=wire_of(wire), settled_at=clock.now()
-    )
+    told = {"outcome": outcome, "code": code[:80], "detail": detail[:500]}
+    changes = {**told, "wire": wire_of(wire), "settled_at": clock.now()}
+    quick.update(CallAttempt, changes, call_id=call.pk, number=call.attempts)
 
 
 def _completed(now: Settling, outcome: Done, cost: Cost) -> CallCompleted:

@@ -118,7 +118,7 @@ def test_every_connection_of_a_call_is_opened_by_the_base_transport(
     outcome = registry.verbs(driver, tool).do(context, args, {})
     assert isinstance(outcome, Done), outcome
     assert opened
-    assert len(opened) == len(outcome.wire)
+    assert len(opened) <= len(outcome.wire), "a connection may serve several requests, not the other way round"
     assert all("connectors/transport.py" in stack for stack in opened)
 
 

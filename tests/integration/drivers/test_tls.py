@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from connectors import transport
+from connectors import transport, transport_lines
 from connectors.errors import NothingSent
 from connectors.transport import Transport
 from connectors.types import CallContext, Instance
@@ -84,7 +84,7 @@ def url(pem: Path) -> Iterator[str]:
 
 @pytest.fixture
 def trusted(pem: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport, "_tls", lambda: ssl.create_default_context(cafile=str(pem)))
+    monkeypatch.setattr(transport_lines, "_tls", lambda: ssl.create_default_context(cafile=str(pem)))
 
 
 def get(url: str) -> transport.Reply:
