@@ -47,7 +47,7 @@ opa: ## the real OPA server for the tests, where Go can build it; elsewhere a do
 	  || echo "OPA cannot be built here (build/opa.log); the tests use a double." >&2
 
 test: setup browser opa ## every test, on real PostgreSQL, real OPA, real HTTP, a real browser
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -q
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -q -m "not long"
 
 check: setup ## style, types, import contracts, migrations, deployment checks
 	@$(BIN)/ruff format --check -q . && $(BIN)/ruff check -q .

@@ -3,12 +3,15 @@
 from collections.abc import Mapping
 
 from connectors.errors import UnknownDriver, UnknownTool
+from connectors.interlock.driver import InterlockDriver
 from connectors.llm.driver import LlmDriver
 from connectors.servicenow.driver import ServiceNowDriver
 from connectors.slack.driver import SlackDriver
 from connectors.types import Driver, ReadVerbs, WriteVerbs
 
-DRIVERS: Mapping[str, Driver] = {driver.name: driver for driver in (ServiceNowDriver(), SlackDriver(), LlmDriver())}
+DRIVERS: Mapping[str, Driver] = {
+    driver.name: driver for driver in (ServiceNowDriver(), SlackDriver(), LlmDriver(), InterlockDriver())
+}
 
 
 def driver(name: str) -> Driver:

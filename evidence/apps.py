@@ -6,7 +6,8 @@ class EvidenceConfig(AppConfig):
     verbose_name = "Evidence"
 
     def ready(self) -> None:
-        from evidence import checks, events, services  # noqa: F401 - registers checks and event types
+        from evidence import checks, events, measures, services  # noqa: F401 - registers checks and event types
         from tenants import ports
 
         ports.record.bind(services.record)
+        ports.measures["evidence_backpressure"].bind(measures.keeps_up)

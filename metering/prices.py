@@ -14,9 +14,14 @@ from tenants import quick
 
 _CATALOGUE_NAMES = {"azure_openai": "azure", "azure-openai": "azure", "gemini": "google"}
 
+OURSELVES = "interlock"
+"""Calls to ourselves (drills, canaries) leave no process and cost nothing."""
+
 
 def rates_for(provider: str, model: str, at: datetime) -> list[Rate]:
     """The rates (one per tier) of a model, of a connector's tools (`model` "") or of people; [] = unknown."""
+    if provider == OURSELVES:
+        return [Rate(Decimal(0), Decimal(0))]
     listed = _CATALOGUE_NAMES.get(provider, provider)
     family = catalogue.family_of(listed, model) if model else None
     names = [model] if family in (None, model) else [model, str(family)]

@@ -88,3 +88,40 @@ class HaltReleased:
     halt_id: UUID
     engaged_by: UUID
     requested_by: UUID
+
+
+@event("halt.drill_finished")
+@dataclass(frozen=True)
+class HaltDrillFinished:
+    """What a rehearsal proved; times in milliseconds after it began, None for what did not come to pass."""
+
+    drill_id: UUID
+    environment_id: UUID
+    halt_id: UUID | None
+    call_id: UUID | None
+    passed: bool
+    engaged_ms: int | None
+    confirmed_ms: int | None
+    refused_ms: int | None
+    refused_as: str
+    released_ms: int | None
+    resumed_ms: int | None
+    resumed_as: str
+    detail: str
+
+
+@event("halt.trigger_set")
+@dataclass(frozen=True)
+class HaltTriggerSet:
+    """A rule by which the kill switch engages itself, as it stands from now on."""
+
+    trigger_id: UUID
+    name: str
+    kind: str
+    watch: str
+    threshold: int
+    window_s: int
+    minimum: int
+    reach: str
+    mode: str
+    enabled: bool

@@ -195,6 +195,21 @@ def release(*, halt_id: UUID, actor: Actor) -> Halt:
     return halt
 
 
+def end_drill(*, halt_id: UUID, actor: Actor) -> None:
+    """In an open transaction: a rehearsal is over. It stopped nothing real, so it takes no second person."""
+    halt = _open_halt(halt_id)
+    if not halt.drill:
+        raise HaltState("this is no drill: two people release it")
+    halt.released_by, halt.released_at = actor.id, clock.now()
+    halt.save(update_fields=["released_by", "released_at"])
+    ports.record.get()(HaltReleased(halt.id, halt.engaged_by, actor.id), actor=actor)
+
+
+def drills_in_force() -> list[UUID]:
+    """Halts that a rehearsal left behind when it was killed."""
+    return list(Halt.objects.filter(released_at=None, drill=True).values_list("pk", flat=True))
+
+
 def _open_halt(halt_id: UUID) -> Halt:
     halt = Halt.objects.select_for_update().filter(pk=halt_id).first()
     if halt is None:

@@ -16,7 +16,7 @@ from controlplane.lib.errors import DomainError
 from controlplane.lib.logs import bind, get_logger
 from policies import services as policies
 from policies import tasks as policy_tasks
-from tenants import halts, payloads, scope
+from tenants import halts, payloads, scope, triggers
 from tenants.actors import Actor
 from tenants.services import every_tenant
 from workflows import claiming, halting, redriving, wakeups
@@ -82,6 +82,7 @@ CHORES = (
     Chore("overdue runs", 0.5, wake_overdue),
     Chore("halts", 1.0, settle_halts),
     Chore("runs between runs", 10.0, sub_runs.catch_up),
+    Chore("halt triggers", 5.0, triggers.check_all),
     Chore("redrives", 1.0, redriving.work_off),
     Chore("approval expiry", 2.0, approvals.expire_due),
     Chore("policy freshness", 5.0, policies.refresh_due),

@@ -6,9 +6,11 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponseBase
 
+from connectors import drills
+from controlplane.console.halt_forms import TriggerForm
 from controlplane.console.pages import Page
 from controlplane.lib.errors import Invalid
-from tenants import halts
+from tenants import access, halts, triggers
 from tenants.models import Halt
 from tenants.roles import Perm
 
@@ -47,7 +49,12 @@ class Halts(Page):
             "active": halts.every_active(),
             "history": halts.history(),
             "form": HaltForm(self.request.POST or None),
+            "drills": drills.latest(5),
+            "environments": access.environments(self.actor),
+            "triggers": triggers.every(),
+            "trigger_form": TriggerForm(auto_id="rule_%s"),
             "may_engage": self.may(Perm.ENGAGE_HALT),
+            "may_rule": self.may(Perm.ADMIN),
             "may_release": self.may(Perm.RELEASE_HALT),
         }
 

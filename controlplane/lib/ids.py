@@ -1,6 +1,7 @@
 """Identifiers: UUID version 7 (RFC 9562 §5.7), so that primary keys sort by time of creation."""
 
 import secrets
+from datetime import datetime
 from uuid import UUID
 
 from controlplane.lib import clock
@@ -15,3 +16,8 @@ def uuid7() -> UUID:
     random_a = secrets.randbits(12)
     random_b = secrets.randbits(62)
     return UUID(int=(milliseconds << 80) | _VERSION_7 | (random_a << 64) | _VARIANT | random_b)
+
+
+def from_time(at: datetime) -> UUID:
+    """The lowest id of that millisecond: `id >= from_time(t)` is what was made since, by the primary key."""
+    return UUID(int=(round(at.timestamp() * 1000) << 80) | _VERSION_7 | _VARIANT)

@@ -1,8 +1,8 @@
 # METADATA
 # title: System pack
 # description: |
-#   In every bundle. Grants what Interlock itself must do to ask people: post and update approval cards, and answer
-#   the person who clicked one. Only in the lane `system`, which no workflow can enter, only by a part of the
+#   In every bundle. Grants what Interlock itself must do to ask people: post and update approval cards, answer
+#   the person who clicked one, and rehearse the kill switch. Only in the lane `system`, which no workflow can enter, only by a part of the
 #   system, and only what a card or an answer consists of.
 package interlock.packs.system
 
@@ -33,6 +33,13 @@ answer_args := {
 grants contains {"rule": "interlock.packs.system.answer"} if {
 	by_the_system
 	object.keys(input.resource.args) == answer_args[input.resource.tool]
+}
+
+# The rehearsal of the kill switch: a call to ourselves that nothing but the switch keeps from passing.
+grants contains {"rule": "interlock.packs.system.drill"} if {
+	by_the_system
+	input.resource.tool == "interlock.drill.ping"
+	input.resource.workflow == "interlock-drill"
 }
 
 by_the_system if {

@@ -53,6 +53,8 @@ ROW_OF = {
     "redrives": "workflows_redrivejob",
     "environments": "tenants_environment",
     "halts": "tenants_halt",
+    "halt-triggers": "tenants_halttrigger",
+    "triggers": "tenants_halttrigger",
     "policies": "tenants_environment",
     "prices": "metering_modelprice",
     "reconcile": "connectors_reconciletask",

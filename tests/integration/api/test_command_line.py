@@ -84,6 +84,8 @@ LISTS = (
     "policies decisions --effect DENY",
     "tokens list",
     "kill status --all",
+    "kill drills",
+    "kill triggers",
     "costs",
     "me",
 )
@@ -146,6 +148,21 @@ def test_a_halt_is_engaged_and_released_by_a_second_person(
     assert interlock("dana", *off, "--reason", "over").exit_code == 0
     assert refused(interlock("dana", *off)) == Exit.DENIED
     assert shown(interlock("bob", *off, "-o", "json"))["state"] == "released"
+
+
+def test_a_drill_that_proves_nothing_ends_with_a_code(interlock: Callable[..., Result], world: SimpleNamespace) -> None:
+    gateway_ground.install_manifests()
+    assert refused(interlock("dana", "kill", "drill")) == Exit.VERIFICATION_FAILED
+    [drill] = shown(interlock("dana", "kill", "drills", "-o", "json"))["results"]
+    assert (drill["passed"], drill["refused_as"]) == (False, "DENIED bundle_missing")
+
+
+def test_a_halt_trigger_is_set_by_name(interlock: Callable[..., Result]) -> None:
+    line = ("kill", "set-trigger", "errors", "--kind", "error_rate", "--watch", "connector:slack", "--threshold", "50")
+    assert refused(interlock("dana", *line)) == Exit.DENIED
+    assert shown(interlock("alice", *line, "-o", "json"))["watch_value"] == "slack"
+    assert shown(interlock("alice", *line, "--off", "-o", "json"))["enabled"] is False
+    assert len(shown(interlock("dana", "kill", "triggers", "-o", "json"))["results"]) == 1
 
 
 def test_decisions_are_listed_with_their_codes(
