@@ -12,7 +12,7 @@ from connectors.events import CallClosed
 from connectors.gateway import clocks, proposal, tools
 from connectors.gateway.binding import draft_of
 from connectors.models import ToolCall
-from connectors.types import Observation, WriteVerbs
+from connectors.types import Label, Observation, WriteVerbs
 from controlplane.lib import clock
 from evidence.services import record
 from tenants import scope
@@ -91,10 +91,17 @@ def _wait(call: ToolCall, read: CallStatus, actor: Actor) -> None:  # noqa: ARG0
 
 
 def _close(call: ToolCall, read: CallStatus, actor: Actor) -> None:
-    """The target may not or cannot be read: the write ends where the read ended."""
+    """The target may not or cannot be read: the write ends where the read ended.
+
+    What an undo would put back and somebody has deleted was changed by others.
+    """
+    state, label = read.state, ""
+    if call.compensates_id is not None:
+        gone = read.code in _GONE
+        state, label = (CallState.CONFLICT, Label.CONFLICT.value) if gone else (read.state, Label.FAILED.value)
     code = f"observation_{read.code or read.state.value.lower()}"[:80]
-    locks.move(call, read.state, code=code, detail=read.detail, retry_at=None, lease_until=None)
-    event = CallClosed(call.pk, call.tool, read.state.value, code)
+    locks.move(call, state, code=code, detail=read.detail, label=label, retry_at=None, lease_until=None)
+    event = CallClosed(call.pk, call.tool, state.value, code)
     record(event, actor=actor, workspace_id=call.workspace_id, run_id=call.told_run_id)
 
 
@@ -111,6 +118,7 @@ def _fail_for_now(call: ToolCall, read: CallStatus, actor: Actor) -> None:  # no
     )
 
 
+_GONE = frozenset({"not_found", "slack_message_not_found"})
 _TRIED_AGAIN = frozenset({CallState.PROPOSED, CallState.NOT_SENT, CallState.DISPATCHED, CallState.UNKNOWN})
 _FOLLOW: Mapping[CallState, Callable[[ToolCall, CallStatus, Actor], None]] = MappingProxyType(
     {

@@ -42,6 +42,11 @@ def _clear_faults(world: World, request: Request) -> Response:
     return reply(200, {"faults": []})
 
 
+def _land(world: World, request: Request) -> Response:
+    """What the fault `late` has held back happens now, at the vendor only."""
+    return reply(200, {"landed": world.faults.land()})
+
+
 def _clock(world: World, request: Request) -> Response:
     world.clock.advance(float(request.json().get("advance_s", 0)))
     return reply(200, {"now": world.clock.now(), "offset_s": world.clock.offset_s})
@@ -201,6 +206,7 @@ ACTIONS: dict[tuple[str, str], Callable[[World, Request], Response]] = {
     ("POST", "faults"): _add_fault,
     ("DELETE", "faults"): _clear_faults,
     ("POST", "clock"): _clock,
+    ("POST", "land"): _land,
     ("GET", "state"): _state,
     ("GET", "log"): _log,
     ("GET", "ledger"): _ledger,

@@ -11,7 +11,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import uuid4
 
@@ -76,6 +76,18 @@ def _truncate(serve: Serve, args: dict[str, Any]) -> Response | None:
     return Response(whole.status, whole.body[: len(whole.body) // 2], whole.headers, whole.content_type)
 
 
+def _half_body(serve: Serve, args: dict[str, Any]) -> Response | None:
+    """Half of what was promised by Content-Length; `seconds`: and then nothing for so long, before the cut."""
+    whole = serve()
+    return replace(whole, sent=len(whole.body) // 2, stalls_s=float(args.get("seconds", 0)))
+
+
+def _late(serve: Serve, args: dict[str, Any]) -> Response | None:
+    """The connection is cut first; the request is worked on when `/__ctl/land` says so."""
+    args["held"].append(serve)
+    return None
+
+
 def _dup(serve: Serve, args: dict[str, Any]) -> Response | None:
     serve()
     return serve()
@@ -91,6 +103,8 @@ KINDS: dict[str, Strike] = {
     "429": _too_many,
     "html": _html,
     "truncate": _truncate,
+    "half_body": _half_body,
+    "late": _late,
     "dup": _dup,
 }
 
@@ -107,6 +121,7 @@ class Fault:
     args: dict[str, Any] = field(default_factory=dict)
     id: str = field(default_factory=lambda: uuid4().hex)
     struck: int = 0
+    held: list[Serve] = field(default_factory=list, repr=False)
 
     def matches(self, request: Request) -> bool:
         body = request.body.decode(errors="replace")
@@ -118,12 +133,14 @@ class Fault:
         )
 
     def described(self) -> dict[str, Any]:
-        return {**self.__dict__, "contains": list(self.contains)}
+        told = {name: value for name, value in self.__dict__.items() if name != "held"}
+        return {**told, "contains": list(self.contains)}
 
 
 class Faults:
     def __init__(self) -> None:
         self._faults: list[Fault] = []
+        self._held: list[Serve] = []
         self._lock = threading.Lock()
 
     def add(self, spec: dict[str, Any]) -> Fault:
@@ -142,6 +159,7 @@ class Faults:
             args=spec.get("args", {}),
         )
         KINDS[fault.kind]
+        fault.held = self._held
         with self._lock:
             self._faults.append(fault)
         return fault
@@ -155,6 +173,15 @@ class Faults:
                 fault.struck += 1
             return fault
 
+    def land(self) -> int:
+        """Work on the requests whose answers were cut off before; how many there were."""
+        with self._lock:
+            held = self._held[:]
+            self._held.clear()
+        for serve in held:
+            serve()
+        return len(held)
+
     def listed(self) -> list[dict[str, Any]]:
         with self._lock:
             return [fault.described() for fault in self._faults]
@@ -165,4 +192,4 @@ class Faults:
 
 
 def strike(fault: Fault | None, serve: Serve) -> Response | None:
-    return KINDS[fault.kind](serve, fault.args) if fault else serve()
+    return KINDS[fault.kind](serve, {**fault.args, "held": fault.held}) if fault else serve()

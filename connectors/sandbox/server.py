@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -104,7 +105,11 @@ class Exchange(BaseHTTPRequestHandler):
         for name, value in answer.headers.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(body)
+        self.wfile.write(body if answer.sent is None else body[: answer.sent])
+        if answer.sent is not None:
+            self.wfile.flush()
+            time.sleep(answer.stalls_s)
+            self.close_connection = True
 
 
 def _logged(world: World, request: Request, fault: str) -> dict[str, Any]:

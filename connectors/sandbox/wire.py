@@ -58,10 +58,17 @@ class Request:
 
 @dataclass(frozen=True)
 class Response:
+    """`sent`: how many bytes of the body leave before the connection is cut; None: all of them, and it stays.
+
+    `stalls_s`: how long the server stalls before the cut.
+    """
+
     status: int
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     content_type: str = JSON
+    sent: int | None = None
+    stalls_s: float = 0.0
 
 
 def reply(status: int, value: object, headers: Mapping[str, str] | None = None) -> Response:
