@@ -17,7 +17,7 @@ from tests import gateway_ground as ground
 from tests.faults.doubts import Passing, proposed, trials
 from tests.stand_ins import StandIns
 
-pytestmark = [pytest.mark.faults, pytest.mark.long, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(3600)]
 
 LEVEL = st.sampled_from(["1", "2", "3"])
 VALUES = {

@@ -20,7 +20,7 @@ from tests import gateway_ground as ground
 from tests.faults.doubts import LONGER_S, Passing, impatient, luck, proposed, trials
 from tests.stand_ins import StandIns
 
-pytestmark = [pytest.mark.faults, pytest.mark.long, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(3600)]
 
 BOUNDED = 6
 OFTEN = {
