@@ -75,6 +75,10 @@ class InputsInvalid(Invalid):
     code, title = "inputs_invalid", "The trigger is not what the workflow takes"
 
 
+class DryRunTooLong(Invalid):
+    code, title = "dry_run_too_long", "A dry run looks at no more calls than this"
+
+
 class BadItems(Invalid):
     code, title = "bad_items", "The items of a loop are not a list"
 

@@ -24,10 +24,14 @@ from workflows.engine import kinds, loops
 from workflows.engine.arguments import filled, wanted
 from workflows.engine.outward import spec_of
 from workflows.engine.work import Work
+from workflows.errors import DryRunTooLong
 from workflows.models import Step
 from workflows.pinned import pinned
 from workflows.rehearsal.types import DONE, STOPS, WOULD_SEND, Scene, Would
 from workflows.types import StepState
+
+MOST_CALLS = 100
+"""A request waits for the answer."""
 
 _EFFECTS: Mapping[Effect, Would] = MappingProxyType(
     {
@@ -54,7 +58,7 @@ def rows_of(order: starting.Order) -> Work:
 @dataclass
 class Stage:
     """`open`: steps whose output only a real run has; `stopped`: steps that a real run would not get past.
-    `runs`: under which ids calls were made, those of sub-runs included.
+    `runs` and `looked_at`: under which ids calls were made, and the calls, those of sub-runs included.
     """
 
     work: Work
@@ -64,6 +68,7 @@ class Stage:
     open: set[str] = field(default_factory=set)
     stopped: set[str] = field(default_factory=set)
     runs: list[UUID] = field(default_factory=list)
+    looked_at: list[str] = field(default_factory=list)
 
     def play(self) -> list[Scene]:
         """Every step once, each after all it needs."""
@@ -102,13 +107,23 @@ class Stage:
         """One scene for the loop and one or more per item; its output is the list of theirs."""
         items = loops.unrolled(self.work, loop)
         self.work.steps |= {item.key: item for item in items}
-        played = [_KINDS[StepKind(item.kind)](self, item) for item in items]
+        played = [self._item(item) for item in items]
         if all(item.state == StepState.SUCCEEDED for item in items):
             self._has(loop, [self.work.content(item.output_digest) for item in items])
         head = self._scene(loop, Would.LOOPS, detail=f"{len(items)} items")
         return [head, *(scene for scenes in played for scene in scenes)]
 
+    def _item(self, item: Step) -> list[Scene]:
+        """One item may fail where another does not."""
+        try:
+            return _KINDS[StepKind(item.kind)](self, item)
+        except DomainError as error:
+            return [self._scene(item, Would.FAILS, code=error.code, detail=error.detail)]
+
     def _call(self, step: Step) -> list[Scene]:
+        if len(self.looked_at) >= MOST_CALLS:
+            raise DryRunTooLong(f"{MOST_CALLS} calls have been looked at: try it with fewer items")
+        self.looked_at.append(self._name(step))
         spec = spec_of(self.work, step)
         seen = gateway.examine(spec=spec, actor=self.work.starter, planned=self.planned)
         scene = self._judged(step, spec, seen)
@@ -151,7 +166,7 @@ class Stage:
             inner = rows_of(kinds.order_of(self.work, step))
         run = inner.run
         prefix = f"{self._name(step)}/"
-        inside = Stage(inner, with_model=self.with_model, prefix=prefix, planned=self.planned, runs=self.runs)
+        inside = replace(self, work=inner, prefix=prefix, open=set(), stopped=set())
         scenes = inside.play()
         self.planned = inside.planned
         about = f"{run.workflow_name} {run.workflow_version}"

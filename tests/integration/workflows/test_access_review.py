@@ -8,11 +8,14 @@ from django.db import transaction
 
 from approvals.types import Verdict
 from connectors.models import ToolCall
+from connectors.ports import Delivery
 from connectors.sandbox.servicenow import schema
 from controlplane.lib import clock
+from controlplane.lib.ids import uuid7
 from policies import packs
 from tests import gateway_ground as ground
-from workflows import library, services
+from workflows import library, services, starting
+from workflows.models import Run
 from workflows.types import RunState
 
 DAVE = schema.stable_id("sys_user", "dave.frost")
@@ -182,3 +185,28 @@ def test_a_rejected_removal_changes_nothing(review: Review) -> None:
     run = review.floor.wake(run)
     assert (run.state, run.code) == (RunState.REJECTED, "approval_rejected"), review.floor.story(run)
     assert review.effects() == []
+
+
+def test_a_decision_that_arrives_by_webhook_starts_one_review(review: Review) -> None:
+    floor = review.floor
+    for delivery_id in (uuid7(), uuid7()):
+        with transaction.atomic():
+            starting.by_webhook(
+                Delivery(
+                    delivery_id=delivery_id,
+                    endpoint_id=uuid7(),
+                    workspace_id=floor.side.workspace.id,
+                    environment_id=floor.side.environment.id,
+                    connector="servicenow",
+                    driver="servicenow",
+                    event="review.decided",
+                    webhook_id=str(delivery_id),
+                    body={"data": review.trigger(decision="keep")},
+                    sender=floor.sender,
+                )
+            )
+    with transaction.atomic():
+        (run,) = Run.objects.filter(workflow_name="access-review")
+    assert run.ticket_number == review.task["number"]
+    assert review.finish(floor.wake(run)).state == RunState.SUCCEEDED
+    assert review.effects() == ["note_appended"]

@@ -13,10 +13,12 @@ from controlplane.lib.errors import DomainError, Forbidden
 from evidence.models import Event
 from metering.models import Reservation
 from policies import packs
+from tenants import halts
+from tenants.models import Halt
 from tests import gateway_ground as ground
 from workflows import library, services
 from workflows.models import Run, Step, WakeUp
-from workflows.rehearsal import Would
+from workflows.rehearsal import Would, stage
 from workflows.rehearsal.types import Verdict, document
 
 DAVE = schema.stable_id("sys_user", "dave.frost")
@@ -193,6 +195,24 @@ def test_loops_timers_and_sub_runs_are_played_without_waiting(theatre: Theatre) 
     assert (seen["review/note"], seen["review/revoke"]) == (Would.PROPOSED, Would.SKIPPED)
     titles = [scene.seen.preview.title for scene in found.scenes if scene.id.startswith("each[")]
     assert titles == ["Remove Carol Reyes from Payroll Readers", "Remove Dave Frost from Payroll Readers"]
+    theatre.assert_untouched()
+
+
+def test_a_loop_is_looked_at_no_further_than_the_bound(theatre: Theatre, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stage, "MOST_CALLS", 1)
+    theatre.publish(ALL_KINDS)
+    found = theatre.play("access-review", {**theatre.review(), "users": [DAVE, DAVE]})
+    assert (would(found)["each[0]"], would(found)["each[1]"]) == (Would.ASKS, Would.FAILS)
+    assert next(scene.code for scene in found.scenes if scene.id == "each[1]") == "dry_run_too_long"
+
+
+def test_a_halt_stops_the_reads_of_a_dry_run_too(theatre: Theatre) -> None:
+    everything = halts.Scope(halts.Kind.TENANT)
+    halts.engage(scope=everything, mode=Halt.Mode.FREEZE, reason="drill", actor=theatre.floor.alice)
+    found = theatre.play("access-review", theatre.review())
+    scenes = {scene.id: scene for scene in found.scenes}
+    assert (scenes["task"].would, scenes["task"].code) == (Would.FAILS, "halted")
+    assert found.verdict is Verdict.TURNS_BACK
     theatre.assert_untouched()
 
 
