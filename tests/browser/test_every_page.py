@@ -3,11 +3,20 @@
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
+from uuid import UUID
 
 import pytest
+from django.db import transaction
 
+from controlplane.lib import clock
+from tenants import scope, triggers
+from tenants.actors import Actor
+from tenants.models import HaltDrill
+from tenants.triggers import Rule
 from tests.asking import ask
 from tests.running import doubted, stopped_run
+from workflows import redriving
+from workflows.redriving import Selection
 
 pytestmark = pytest.mark.browser
 
@@ -36,9 +45,24 @@ def full(world: SimpleNamespace) -> list[str]:
         f"/o/a/workflows/{run.version_id}/",
         f"/o/a/workflows/{run.version_id}/try/",
         f"/o/a/approvals/{request.id}/",
+        f"/o/a/redrives/{rehearsed(world)}/",
         f"/o/a/reconcile/{doubted(world, run).id}/",
         "/o/a/nothing/",
     ]
+
+
+def rehearsed(world: SimpleNamespace) -> UUID:
+    """A planned redrive; and rows for the kill switch page: a drill, and a rule by which it engages itself."""
+    tenant_id = world.a.tenant.id
+    alice = Actor("human", world.a.alice.id, tenant_id, "Alice", "session")
+    with scope.enter(tenant_id):
+        triggers.set_trigger(name="canary", rule=Rule(kind="canary"), actor=alice)
+        with transaction.atomic():
+            HaltDrill.objects.create(
+                environment=world.a.environment, started_by=alice.id, started_by_label="Alice", started_at=clock.now()
+            )
+        selection = Selection(workspace_id=world.a.workspace.id)
+        return redriving.plan(selection=selection, per_minute=60, reason="fixed", actor=alice).pk
 
 
 def test_axe_finds_nothing_in_either_theme(visit: Callable, world: SimpleNamespace) -> None:
