@@ -1,6 +1,7 @@
 """One question to the decision point, and its record."""
 
 import dataclasses
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,8 @@ from controlplane.lib import clock, telemetry
 from controlplane.lib.canonical import sha256_hex
 from controlplane.lib.events import Committed
 from controlplane.lib.logs import get_logger
-from evidence.services import record
+from evidence.recording import Entry
+from evidence.services import record_many
 from policies import active, contract, point
 from policies.contract import BadInput
 from policies.engine.protocol import PointFailure
@@ -49,13 +51,19 @@ class Occasion:
     call_id: UUID | None
 
 
-def ask(document: dict[str, Any], *, workspace_id: UUID, environment_id: UUID) -> Answer:
+def ask(
+    document: dict[str, Any],
+    *,
+    workspace_id: UUID,
+    environment_id: UUID,
+    rules: Callable[[UUID], active.Active] = active.of,
+) -> Answer:
     """Never raises for doubt: every cause of it is a DENY with its code."""
     content, statement = None, None
     try:
         content = contract.encode(document)
         _require_sound(document, workspace_id)
-        found = active.of(environment_id)
+        found = rules(environment_id)
         statement = found.statement
         return Answer(_evaluated(found, document), content, statement)
     except BadInput as error:
@@ -65,35 +73,53 @@ def ask(document: dict[str, Any], *, workspace_id: UUID, environment_id: UUID) -
         return Answer(Verdict.denied(failure.code, _WORDS.get(failure.code, _NO_ANSWER)), content, statement)
 
 
-def keep(decision: Decision, answer: Answer, occasion: Occasion, *, duration_us: int, actor: Actor) -> None:
-    """Write the decision down: the input as payload, the row, and the event that commits to the input."""
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A decision with all that is written down about it."""
+
+    decision: Decision
+    answer: Answer
+    occasion: Occasion
+    duration_us: int
+
+
+def keep(decisions: Sequence[Kept], *, actor: Actor) -> None:
+    """Write decisions down: the input as payload, the row, and the event that commits to the input."""
     with nullcontext() if connection.in_atomic_block else transaction.atomic():
-        digest = payloads.put(answer.content) if answer.content is not None else ""
-        event = _event(decision, answer, occasion, duration_us)
-        told = record(event, actor=actor, workspace_id=occasion.workspace_id, run_id=occasion.run_id)
-        row = DecisionRecord(
-            id=decision.id,
-            workspace_id=occasion.workspace_id,
-            environment_id=occasion.environment_id,
-            run_id=occasion.run_id,
-            call_id=occasion.call_id,
-            actor_id=actor.id,
-            **_subject_of(occasion.document),
-            effect=decision.effect,
-            code=decision.reasons[0].code if decision.reasons else "",
-            reasons=[dataclasses.asdict(reason) for reason in decision.reasons],
-            obligations=decision.obligations,
-            route=decision.route,
-            retry_after_s=decision.retry_after_s,
-            revision=decision.revision,
-            seq=decision.seq,
-            bundle_sha256=decision.bundle_sha256,
-            input_digest=digest,
-            evidence_id=told.id,
-            duration_us=duration_us,
-            decided_at=decision.decided_at,
-        )
-        quick.insert([row])
+        payloads.put_many([kept.answer.content for kept in decisions if kept.answer.content is not None])
+        told = record_many([_entry(kept, actor) for kept in decisions])
+        quick.insert([_row(kept, actor, receipt.id) for kept, receipt in zip(decisions, told, strict=True)])
+
+
+def _entry(kept: Kept, actor: Actor) -> Entry:
+    event = _event(kept.decision, kept.answer, kept.occasion, kept.duration_us)
+    return Entry(event, actor, kept.occasion.workspace_id, kept.occasion.run_id)
+
+
+def _row(kept: Kept, actor: Actor, evidence_id: UUID) -> DecisionRecord:
+    decision, occasion, content = kept.decision, kept.occasion, kept.answer.content
+    return DecisionRecord(
+        id=decision.id,
+        workspace_id=occasion.workspace_id,
+        environment_id=occasion.environment_id,
+        run_id=occasion.run_id,
+        call_id=occasion.call_id,
+        actor_id=actor.id,
+        **_subject_of(occasion.document),
+        effect=decision.effect,
+        code=decision.reasons[0].code if decision.reasons else "",
+        reasons=[dataclasses.asdict(reason) for reason in decision.reasons],
+        obligations=decision.obligations,
+        route=decision.route,
+        retry_after_s=decision.retry_after_s,
+        revision=decision.revision,
+        seq=decision.seq,
+        bundle_sha256=decision.bundle_sha256,
+        input_digest=sha256_hex(content) if content is not None else "",
+        evidence_id=evidence_id,
+        duration_us=kept.duration_us,
+        decided_at=decision.decided_at,
+    )
 
 
 def _require_sound(document: dict[str, Any], workspace_id: UUID) -> None:

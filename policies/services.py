@@ -1,7 +1,8 @@
 """Verbs of policy: publish, roll back, keep fresh, decide, and say at dispatch whether a decision still holds."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from django.db import transaction
 from controlplane.lib import clock, ids
 from controlplane.lib.errors import NotFound
 from policies import active, asking, locks, publishing
-from policies.asking import Answer
+from policies.asking import Answer, Kept, Occasion
 from policies.engine.protocol import PointFailure
 from policies.errors import DecisionStale
 from policies.models import Activation, DecisionRecord
@@ -88,17 +89,28 @@ def decide(
     `document` is an `interlock.input/1`. Joins an open transaction; its failures (database, evidence) do raise,
     because an unrecorded decision is none.
     """
+    question = Occasion(document, workspace_id, environment_id, run_id, call_id)
+    return decide_many([question], actor=actor)[0]
+
+
+def decide_many(questions: Sequence[Occasion], *, actor: Actor) -> list[Decision]:
+    """Ask about several things at one moment, each as `decide` does, and record the answers together."""
+    rules = cache(active.of)
+    answered = [_answered(question, rules) for question in questions]
+    asking.keep(answered, actor=actor)
+    return [kept.decision for kept in answered]
+
+
+def _answered(question: Occasion, rules: Callable[[UUID], active.Active]) -> Kept:
     started = clock.monotonic()
-    answer = asking.ask(document, workspace_id=workspace_id, environment_id=environment_id)
-    decision = _decision(answer)
-    asking.keep(
-        decision,
-        answer,
-        asking.Occasion(document, workspace_id, environment_id, run_id, call_id),
-        duration_us=int((clock.monotonic() - started) * 1_000_000),
-        actor=actor,
+    answer = asking.ask(
+        question.document,
+        workspace_id=question.workspace_id,
+        environment_id=question.environment_id,
+        rules=rules,
     )
-    return decision
+    took = int((clock.monotonic() - started) * 1_000_000)
+    return Kept(_decision(answer), answer, question, took)
 
 
 def still_good(decision_id: UUID, *, max_age_s: float) -> None:

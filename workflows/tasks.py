@@ -10,7 +10,7 @@ from typing import Any
 from django_q.signals import post_execute_in_worker, pre_execute
 
 from connectors import gateway
-from policies.services import decide
+from policies.services import decide_many
 from workflows import orphans
 from workflows.engine import Engine
 from workflows.engine.crew import Crew
@@ -26,7 +26,7 @@ def work() -> None:
 @cache
 def crew() -> Crew:
     """The hands of this process, made in it: threads do not survive a fork."""
-    return Crew(Engine(gateway, decide))
+    return Crew(Engine(gateway, decide_many))
 
 
 def enlist(**_: Any) -> None:

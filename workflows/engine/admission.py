@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import cache
 from typing import Any, Protocol
 from uuid import UUID
 
 from controlplane.lib import clock, ids
+from policies.asking import Occasion
 from policies.types import Decision, Effect
 from tenants.actors import Actor
 from tenants.models import Membership
@@ -18,49 +20,37 @@ MOST_WAIT_S = 300
 
 
 class Decide(Protocol):
-    """`policies.services.decide`."""
+    """`policies.services.decide_many`."""
 
-    def __call__(
-        self,
-        *,
-        document: dict[str, Any],
-        workspace_id: UUID,
-        environment_id: UUID,
-        run_id: UUID | None = None,
-        call_id: UUID | None = None,
-        actor: Actor,
-    ) -> Decision: ...
+    def __call__(self, questions: Sequence[Occasion], *, actor: Actor) -> list[Decision]: ...
 
 
 def admitted(works: Sequence[Work], decide: Decide) -> list[Work]:
     """Those that go on: the others were turned away or have to come again later. A run that has started is not
     asked about anew."""
-    return [work for work in works if _asked_before(work) or _admitted(work, decide)]
+    new = [work for work in works if work.run.state == RunState.QUEUED and not work.run.stop]
+    refused = {id(work) for work, decision in zip(new, asked(new, decide), strict=True) if not _admit(work, decision)}
+    return [work for work in works if id(work) not in refused]
 
 
-def _asked_before(work: Work) -> bool:
-    return work.run.state != RunState.QUEUED or bool(work.run.stop)
+def asked(works: Sequence[Work], decide: Decide) -> list[Decision]:
+    """What the policy says about starting these runs."""
+    roles = cache(_roles)
+    questions = [_question(work, roles(work.run.starter_id, work.run.workspace_id)) for work in works]
+    return decide(questions, actor=works[0].engine) if works else []
 
 
-def _admitted(work: Work, decide: Decide) -> bool:
+def _question(work: Work, roles: list[str]) -> Occasion:
     run = work.run
-    decision = asked(work, decide)
-    locks.change(run, policy_revision=decision.revision[:80])
+    return Occasion(_document(work, roles), run.workspace_id, run.environment_id, run.pk, None)
+
+
+def _admit(work: Work, decision: Decision) -> bool:
+    locks.change(work.run, policy_revision=decision.revision[:80])
     if decision.effect is Effect.ALLOW:
         return True
     _turn_away(work, decision)
     return False
-
-
-def asked(work: Work, decide: Decide) -> Decision:
-    """What the policy says about starting this run."""
-    return decide(
-        document=_document(work),
-        workspace_id=work.run.workspace_id,
-        environment_id=work.run.environment_id,
-        run_id=work.run.pk,
-        actor=work.engine,
-    )
 
 
 def _turn_away(work: Work, decision: Decision) -> None:
@@ -72,7 +62,7 @@ def _turn_away(work: Work, decision: Decision) -> None:
     ending.close(work, RunState.REJECTED, "policy_denied", detail=words or decision.effect.value)
 
 
-def _document(work: Work) -> dict[str, Any]:
+def _document(work: Work, roles: list[str]) -> dict[str, Any]:
     run, starter = work.run, work.starter
     return {
         "schema": "interlock.input/1",
@@ -85,7 +75,7 @@ def _document(work: Work) -> dict[str, Any]:
         "subject": {
             "id": str(starter.id),
             "type": starter.kind,
-            "roles": sorted(_roles(starter, run.workspace_id)),
+            "roles": roles,
             "on_behalf_of": str(starter.on_behalf_of) if starter.on_behalf_of else None,
         },
         "resource": {
@@ -104,6 +94,6 @@ def _document(work: Work) -> dict[str, Any]:
     }
 
 
-def _roles(starter: Actor, workspace_id: UUID) -> list[str]:
-    rows = Membership.objects.filter(user_id=starter.id, workspace_id=workspace_id)
-    return list(rows.values_list("role", flat=True))
+def _roles(user_id: UUID, workspace_id: UUID) -> list[str]:
+    rows = Membership.objects.filter(user_id=user_id, workspace_id=workspace_id)
+    return sorted(rows.values_list("role", flat=True))

@@ -3,8 +3,7 @@
 from collections import Counter
 
 from metering.services import run_cost
-from tenants import scope
-from tenants.models import Tenant
+from metering.types import CostOfRun
 from workflows.engine import sub_runs
 from workflows.engine.work import Work
 from workflows.events import RunClosedEvent, RunNeedsAttention, RunTurnedBack
@@ -33,9 +32,8 @@ def close(work: Work, state: RunState, code: str, *, detail: str = "") -> None:
     words = (detail or _why(work, code or run.code) or run.detail)[:500]
     move_run(run, state, **_FREE, **reason, detail=words, closed_at=work.now)
     work.record(_totals(work))
-    sub_runs.tell_others(run)
-    if not Tenant.objects.get(pk=scope.current()).keep_content:
-        work.forgets = True
+    sub_runs.tell_others(run, below=any(step.child_run_id for step in work.steps.values()))
+    work.closed = True
 
 
 def _why(work: Work, code: str) -> str:
@@ -45,7 +43,7 @@ def _why(work: Work, code: str) -> str:
 
 
 def _totals(work: Work) -> RunClosedEvent:
-    run, cost = work.run, run_cost(work.run.pk)
+    run, cost = work.run, _cost(work)
     counts = Counter(str(step.state) for step in work.steps.values())
     return RunClosedEvent(
         state=run.state,
@@ -58,6 +56,12 @@ def _totals(work: Work) -> RunClosedEvent:
         human_wait_ms=run.human_wait_ms,
         write_back_ms=write_back_ms(run),
     )
+
+
+def _cost(work: Work) -> CostOfRun:
+    """A run that called nothing has cost nothing; no need to look."""
+    called = any(step.call_id or step.tool for step in work.steps.values())
+    return run_cost(work.run.pk) if called else CostOfRun(0, 0, 0, 0, complete=True)
 
 
 def _milliseconds(work: Work) -> int:

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from controlplane.lib.errors import LostRace
-from evidence.services import record
+from evidence.recording import Entry
+from evidence.services import record_many
 from tenants import payloads, rows
 from workflows import locks, wakeups
 from workflows.engine import forgetting
@@ -22,14 +23,17 @@ def flush(works: Sequence[Work]) -> None:
     _write(Run, [work.run for work in works], ("state", "fence"))
     locks.hold(*Step.objects.bulk_create([step for work in works for step in work.added]))
     _write(Step, [step for work in works for step in work.steps.values()], ("state",))
-    for work in works:
-        for event in work.events:
-            record(event, actor=work.engine, workspace_id=work.run.workspace_id, run_id=work.run.pk)
-    forgetting.forget([work.run for work in works if work.forgets])
+    record_many([entry for work in works for entry in _entries(work)])
+    forgetting.forget([work.run for work in works if work.closed])
     if any(work.rings for work in works):
         wakeups.ring()
     for work in works:
         work.written()
+
+
+def _entries(work: Work) -> list[Entry]:
+    run, engine = work.run, work.engine
+    return [Entry(event, engine, run.workspace_id, run.pk) for event in work.events]
 
 
 def _write(model: type[Run | Step], held: Sequence[Moving], guards: tuple[str, ...]) -> None:

@@ -73,12 +73,13 @@ def tell_parent(*, run_id: UUID, step: str) -> None:
         Step.objects.filter(run_id=run_id, key=step, waits_for=WaitReason.SUB_RUN).update(due_at=clock.now())
 
 
-def tell_others(run: Run) -> None:
-    """Once this transaction commits: the parent looks at its step, the sub-runs that wait for this run end."""
+def tell_others(run: Run, *, below: bool = False) -> None:
+    """Once this transaction commits: the parent looks at its step, the sub-runs `below`, which wait for
+    this run, end."""
     if run.parent_run_id is not None:
         tell = partial(tell_parent, run_id=run.parent_run_id, step=run.parent_step)
         transaction.on_commit(tell, robust=True)
-    if run.state in CLOSED_RUN_STATES:
+    if below and run.state in CLOSED_RUN_STATES:
         children = Run.objects.filter(parent_run_id=run.pk, state=RunState.WAITING, waits_for=WaitReason.PARENT)
         for child_id in children.order_by("id").values_list("pk", flat=True):
             transaction.on_commit(partial(let_go, run_id=child_id), robust=True)

@@ -38,7 +38,7 @@ class Work:
     events: list[object] = field(default_factory=list)
     added: list[Step] = field(default_factory=list)
     rings: bool = False
-    forgets: bool = False
+    closed: bool = False
 
     @classmethod
     def load(cls, lease: locks.Lease) -> "Work":
@@ -141,7 +141,7 @@ class Work:
         """The database has all of it: what changes from here on is new."""
         locks.hold(self.run, *self.steps.values())
         self.kept, self.events, self.added = [], [], []
-        self.rings = self.forgets = False
+        self.rings = self.closed = False
 
     def view(self) -> RunView:
         return picture(self.run, self.steps.values(), self.now, awaited=self._awaited)

@@ -10,7 +10,7 @@ from controlplane.lib.canonical import canonical
 from controlplane.lib.events import Committed
 from evidence.services import record
 from metering.services import run_cost
-from policies.services import decide
+from policies.services import decide_many
 from policies.types import Effect
 from tenants.actors import Actor
 from tenants.models import Environment
@@ -52,7 +52,7 @@ def _opened(order: starting.Order) -> tuple[Work, Admission]:
     environment = Environment.objects.get(pk=order.environment_id)
     require(order.starter, Perm.START_RUN, environment.workspace_id)
     work = rows_of(order)
-    decision = admission.asked(work, decide)
+    decision = admission.asked([work], decide_many)[0]
     return work, Admission(decision.effect, tuple(decision.reasons), decision.revision)
 
 

@@ -1,6 +1,6 @@
 """The engine on real parts: gateway, policy, approvals and the stand-in vendors over HTTP."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
@@ -16,7 +16,7 @@ from controlplane.lib import clock
 from controlplane.lib.ids import uuid7
 from metering import services as metering
 from metering.types import Rate
-from policies.services import decide
+from policies.services import decide_many
 from policies.types import Decision, Effect
 from tenants import scope
 from tenants.roles import Role
@@ -54,7 +54,7 @@ class Floor:
             actor_of(person, side.tenant) for person in (side.alice, side.bob, side.dana)
         )
         self.sender = actor_of(side.sender, side.tenant, method="webhook")
-        self.engine = Engine(gateway, decide)
+        self.engine = Engine(gateway, decide_many)
 
     def incident(self, **fields: str) -> dict[str, str]:
         return {"sys_id": self.vendors.incident(**fields), "number": "INC0000001"}
@@ -169,8 +169,8 @@ def script(unruled: Floor) -> SimpleNamespace:
     return SimpleNamespace(door=door, floor=unruled, start=start, wake=unruled.wake, states=unruled.states)
 
 
-def admit_all(**_: Any) -> Decision:
-    return Decision(uuid7(), Effect.ALLOW, [], [], [], 0, "rev-1", 1, "0" * 64, clock.now())
+def admit_all(questions: Sequence[Any], **_: Any) -> list[Decision]:
+    return [Decision(uuid7(), Effect.ALLOW, [], [], [], 0, "rev-1", 1, "0" * 64, clock.now()) for _ in questions]
 
 
 @pytest.fixture

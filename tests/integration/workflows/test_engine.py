@@ -309,9 +309,9 @@ def test_retry_wakes_what_waits_for_a_later_time(script):
 
 
 def test_a_denied_start_does_nothing(script):
-    def deny(**_):
+    def deny(questions, **_):
         why = [Reason(Effect.DENY, "no_grant", "interlock.main", "Nothing allows this.")]
-        return Decision(uuid7(), Effect.DENY, why, [], [], 0, "rev-1", 1, "0" * 64, clock.now())
+        return [Decision(uuid7(), Effect.DENY, why, [], [], 0, "rev-1", 1, "0" * 64, clock.now()) for _ in questions]
 
     script.floor.engine = Engine(script.door, deny)
     run = script.wake(script.start())
