@@ -14,6 +14,7 @@ from tenants import scope
 from tenants.models.base import TenantModel, require_transaction
 
 T = TypeVar("T", bound=TenantModel)
+_AS_THEY_ARE = frozenset({"CharField", "TextField", "UUIDField", "BigIntegerField", "BinaryField", "DateTimeField"})
 Converter = Callable[[Any], Any]
 
 
@@ -46,14 +47,23 @@ def insert(rows: Sequence[TenantModel], *, on_conflict: str = "") -> int:
         return 0
     require_transaction()
     model = type(rows[0])
-    fields = _written(model)
-    values = [field.get_db_prep_save(field.pre_save(row, True), connection) for row in rows for field in fields]
+    values = [_column(field, rows) for field in _written(model)]
     with connection.cursor() as cursor:
-        cursor.execute(_insert(model, len(rows), on_conflict), values)
+        cursor.execute(_insert(model, on_conflict), values)
         count = cursor.rowcount
     for row in rows:
         row._state.adding, row._state.db = False, connection.alias
     return int(count)
+
+
+def _column(field: Any, rows: Sequence[TenantModel]) -> list[Any]:
+    """The values of one column; most need nothing from Django on their way to the driver."""
+    if getattr(field, "auto_now_add", False) or getattr(field, "auto_now", False):
+        return [field.pre_save(row, True) for row in rows]
+    found = [getattr(row, field.attname) for row in rows]
+    if field.get_internal_type() in _AS_THEY_ARE:
+        return found
+    return [field.get_db_prep_save(value, connection) for value in found]
 
 
 def update(model: type[TenantModel], changes: Mapping[str, Any], /, **equal: Any) -> int:
@@ -78,13 +88,18 @@ def _select(model: type[models.Model], equal: tuple[str, ...], listed: tuple[str
     )
 
 
-@lru_cache(maxsize=256)
-def _insert(model: type[models.Model], count: int, on_conflict: str) -> str:
+@lru_cache(maxsize=128)
+def _insert(model: type[models.Model], on_conflict: str) -> str:
+    """One text however many rows: an array per column. Rows are numbered in the order in which they are given."""
     quoted = connection.ops.quote_name
-    columns = ", ".join(quoted(field.column) for field in _written(model))
-    row = f"({', '.join(['%s'] * len(_written(model)))})"
-    table, every = quoted(model._meta.db_table), ", ".join([row] * count)
-    return f"INSERT INTO {table} ({columns}) VALUES {every} {on_conflict}"  # noqa: S608
+    fields = _written(model)
+    columns = ", ".join(quoted(field.column) for field in fields)
+    names = ", ".join(f"c{at}" for at in range(len(fields)))
+    arrays = ", ".join(f"%s::{field.db_type(connection).partition('(')[0]}[]" for field in fields)
+    return (
+        f"INSERT INTO {quoted(model._meta.db_table)} ({columns}) SELECT {names}"  # noqa: S608
+        f" FROM unnest({arrays}) WITH ORDINALITY AS v({names}, place) ORDER BY place {on_conflict}"
+    )
 
 
 @lru_cache(maxsize=256)

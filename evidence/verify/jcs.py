@@ -59,18 +59,25 @@ def loads_object(data: bytes) -> dict[str, Json]:
 def _checked(value: Any, depth: int) -> Any:
     if depth > MAX_DEPTH:
         raise Malformed("LIMIT", f"nested deeper than {MAX_DEPTH}")
+    if isinstance(value, str):
+        return value if value.isascii() else _text(value)
+    if isinstance(value, dict):
+        return {key: _checked(value[key], depth + 1) for key in _in_order(value)}
+    if isinstance(value, list | tuple):
+        return [_checked(item, depth + 1) for item in value]
     if isinstance(value, bool):
         return value
     if isinstance(value, int):
         return _in_range(value)
-    if isinstance(value, str):
-        return _text(value)
-    if isinstance(value, list | tuple):
-        return [_checked(item, depth + 1) for item in value]
-    if isinstance(value, dict):
-        return {_text(key): _checked(value[key], depth + 1) for key in sorted(value, key=_utf16)}
     code = "JSON-FLOAT" if isinstance(value, float) else "JSON-FORMAT"
     raise Malformed(code, f"{type(value).__name__} has no place in this profile")
+
+
+def _in_order(members: dict[Any, Any]) -> list[str]:
+    """Names by their UTF-16 code units; for ASCII that is the order of Python's strings."""
+    if all(isinstance(key, str) and key.isascii() for key in members):
+        return sorted(members)
+    return sorted(members, key=_utf16)
 
 
 def _utf16(key: Any) -> bytes:

@@ -235,7 +235,7 @@ def test_a_cancelled_parent_calls_its_sub_run_back_and_leaves_no_orphan(family):
 
 
 def test_what_a_crash_left_untold_is_found_by_the_sweeper(family, monkeypatch):
-    monkeypatch.setattr(sub_runs, "tell_others", lambda run: None)
+    monkeypatch.setattr(sub_runs, "tell_others", lambda run, **_: None)
     run = family.drive(family.start())
     assert run.state == "SUCCEEDED"
     assert family.children(run)[0].state == "SUCCEEDED"
