@@ -1,6 +1,6 @@
 """Content on its way into an event: a commitment takes its place, the content itself goes elsewhere or nowhere."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import cached_property
 from typing import Any
 from uuid import UUID
@@ -9,7 +9,7 @@ from django.db import connection
 
 from controlplane.lib.events import Committed
 from evidence import shredding
-from evidence.models import Content
+from evidence.models import Content, ShredKey
 from evidence.verify import commitment, envelope
 from tenants import payloads, quick, scope
 
@@ -17,8 +17,11 @@ from tenants import payloads, quick, scope
 class Sealer:
     """What the events of one transaction share: shred keys and opt-in, read once and only when there is content."""
 
-    def __init__(self, subjects: Iterable[UUID]) -> None:
+    def __init__(self, subjects: Iterable[UUID], locked: Collection[UUID] = ()) -> None:
+        """`locked`: subjects that nobody else can write for before this transaction ends."""
         self._subjects = list(subjects)
+        self._locked = locked
+        self._made: list[ShredKey] = []
         self._contents: list[tuple[UUID, str, Committed]] = []
 
     def of(self, event_id: UUID, subject_id: UUID) -> "Committer":
@@ -27,7 +30,14 @@ class Sealer:
     def shred_key(self, subject_id: UUID) -> bytes:
         key = self._shred_keys.get(subject_id)
         if key is None:
-            key = self._shred_keys[subject_id] = shredding.create(subject_id)
+            key = self._shred_keys[subject_id] = self._new_key(subject_id)
+        return key
+
+    def _new_key(self, subject_id: UUID) -> bytes:
+        if subject_id not in self._locked:
+            return shredding.create(subject_id)
+        key, row = shredding.fresh(subject_id)
+        self._made.append(row)
         return key
 
     def take(self, event_id: UUID, path: str, committed: Committed) -> None:
@@ -37,6 +47,7 @@ class Sealer:
 
     def keep(self) -> None:
         """Encrypted and expiring, found again by event and place; the record never holds it."""
+        quick.insert(self._made)
         digests: dict[bytes, str] = {}
         for media_type in sorted({committed.media_type for _, _, committed in self._contents}):
             some = [content.content for _, _, content in self._contents if content.media_type == media_type]

@@ -77,7 +77,7 @@ def write_many(entries: Sequence[Entry]) -> list[Recorded]:
     same runs cannot deadlock.
     """
     heads = _heads(entries)
-    sealer = Sealer({entry.subject_id for entry in entries})
+    sealer = Sealer({entry.subject_id for entry in entries}, locked=heads)
     chains = _chains({entry.run_id for entry in entries if entry.run_id and events.type_of(entry.event) == RUN_CLOSED})
     written, receipts = [], []
     for entry in entries:

@@ -31,13 +31,19 @@ def destroy(subject_id: UUID) -> bool:
 
 def create(subject_id: UUID) -> bytes:
     """The first key of a subject. Two writers may race for the first key of a log: one row wins, both read it back."""
-    data_key, wrapped = datakeys.encrypt(secrets.token_bytes(KEY_SIZE), _context(subject_id))
-    row = ShredKey(subject_id=subject_id, data_key_id=data_key.id, wrapped=wrapped)
+    _, row = fresh(subject_id)
     ShredKey.objects.bulk_create([row], ignore_conflicts=True)
     key = find(subject_id)
     if key is None:
         raise LookupError(f"the shred key of {subject_id} vanished while it was made")
     return key
+
+
+def fresh(subject_id: UUID) -> tuple[bytes, ShredKey]:
+    """A new key and its row, not saved: for a subject whose writers take turns, as those of a run do."""
+    key = secrets.token_bytes(KEY_SIZE)
+    data_key, wrapped = datakeys.encrypt(key, _context(subject_id))
+    return key, ShredKey(subject_id=subject_id, data_key_id=data_key.id, wrapped=wrapped)
 
 
 def _context(subject_id: UUID) -> str:

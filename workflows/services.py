@@ -1,6 +1,7 @@
 """Verbs of workflows. Each outer verb is one durable transaction with its evidence inside."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
@@ -40,7 +41,7 @@ from workflows.models import Run, Step
 from workflows.operating import open_run, pause, resume, retry_from, tell
 from workflows.publishing import check, publish_version
 from workflows.rehearsal import dry_run
-from workflows.starting import Order, begin
+from workflows.starting import Order, begin_many
 from workflows.types import (
     ENGINE_RUN_STATES,
     RunState,
@@ -49,6 +50,7 @@ from workflows.types import (
 )
 
 __all__ = [
+    "Start",
     "cancel",
     "check",
     "dry_run",
@@ -60,6 +62,7 @@ __all__ = [
     "retry_from",
     "settle_by_person",
     "start_run",
+    "start_runs",
 ]
 
 ANSWERS: Mapping[str, RunState] = MappingProxyType(
@@ -70,7 +73,17 @@ ANSWERS: Mapping[str, RunState] = MappingProxyType(
 _ASK_AGAIN = frozenset({WaitReason.TIMER, WaitReason.THROTTLE, WaitReason.HALT, WaitReason.RECONCILE})
 
 
-@transaction.atomic
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """One run to start. `trigger`: the event as JSON without floats; `key`: the same key again is the same run."""
+
+    workflow: str
+    trigger: dict[str, Any]
+    key: str
+    received_at: datetime | None = None
+    priority: int | None = None
+
+
 def start_run(
     *,
     workflow: str,
@@ -87,19 +100,32 @@ def start_run(
     `trigger`: the event as JSON without floats. `priority`: else as the workflow says. Needs START_RUN; raises
     WorkflowUnknown, InputsInvalid, StartKeyReused, NotATicket, ConnectorMissing.
     """
+    start = Start(workflow=workflow, trigger=trigger, key=key, received_at=received_at, priority=priority)
+    return start_runs(starts=[start], environment_id=environment_id, starter=starter)[0]
+
+
+@transaction.atomic
+def start_runs(*, starts: Sequence[Start], environment_id: UUID, starter: Actor) -> list[Run]:
+    """Start many runs in few statements, each with the promises of `start_run`; all of them or none.
+
+    Answers in the order of `starts`; one that is already there is answered as it is. Joins an open transaction.
+    Needs START_RUN; raises what `start_run` raises.
+    """
     environment = Environment.objects.get(pk=environment_id)
     require(starter, Perm.START_RUN, environment.workspace_id)
-    received = received_at or clock.now()
-    order = Order(
-        workflow=workflow,
+    return begin_many([_order(start, environment_id, starter) for start in starts])
+
+
+def _order(start: Start, environment_id: UUID, starter: Actor) -> Order:
+    return Order(
+        workflow=start.workflow,
         environment_id=environment_id,
-        trigger=trigger,
+        trigger=start.trigger,
         starter=starter,
-        key=f"{starter.id}:{key}",
-        received_at=received,
-        priority=priority,
+        key=f"{starter.id}:{start.key}",
+        received_at=start.received_at or clock.now(),
+        priority=start.priority,
     )
-    return begin(order)
 
 
 @transaction.atomic(durable=True)

@@ -1,28 +1,31 @@
 """Starting runs: by a person, a service or a verified webhook, once per key and one at a time per ticket."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 from uuid import UUID
 
 from connectors.ports import Delivery
 from controlplane.lib import clock, ids
-from controlplane.lib.canonical import Json, canonical, sha256_hex
+from controlplane.lib.canonical import Json, canonical, digest, sha256_hex
 from controlplane.lib.errors import LostRace
 from controlplane.lib.events import Committed
 from controlplane.lib.logs import get_logger
-from evidence.services import record
-from tenants import payloads
+from evidence.recording import Entry
+from evidence.services import record_many
+from tenants import payloads, quick
 from tenants.actors import Actor
 from tenants.models import Environment
 from workflows import pinning, wakeups
 from workflows.definition.expressions import ExpressionError, Names, fill
-from workflows.definition.model import Definition, OnFailure, StepSpec, build
+from workflows.definition.model import Definition, OnFailure, StepSpec
 from workflows.errors import NotATicket, StartKeyReused, WorkflowUnknown
 from workflows.events import RunStarted
 from workflows.inputs import check_inputs
 from workflows.models import Run, Step, Workflow, WorkflowVersion
+from workflows.pinned import pinned
 from workflows.publishing import newest
 from workflows.types import OPEN_RUN_STATES
 
@@ -63,43 +66,72 @@ def begin(order: Order) -> Run:
 
     Raises WorkflowUnknown, InputsInvalid, StartKeyReused, NotATicket, and what pinning refuses.
     """
-    draft, steps = sketch(order)
-    Run.objects.bulk_create([draft], ignore_conflicts=True)
-    run = _existing(draft)
-    if run.pk != draft.pk:
-        return run
-    Step.objects.bulk_create(steps)
-    record(_started(run, order), actor=order.starter, **_belongs(run))
+    return begin_many([order])[0]
+
+
+def begin_many(orders: Sequence[Order]) -> list[Run]:
+    """The runs of these orders, in their order, in few statements; each as `begin` does it, all of them or none."""
+    if not orders:
+        return []
+    ground = _Ground()
+    drafts = [_sketched(order, ground) for order in orders]
+    payloads.put_many([canonical(order.trigger) for order in orders])
+    runs = _made_or_found([draft for draft, _ in drafts])
+    new = {id(draft) for draft, _ in drafts} & {id(run) for run in runs}
+    quick.insert([step for draft, steps in drafts if id(draft) in new for step in steps])
+    record_many([_told(run, order) for run, order in zip(runs, orders, strict=True) if id(run) in new])
     wakeups.ring()
-    return run
+    return runs
 
 
 def sketch(order: Order) -> tuple[Run, list[Step]]:
     """The rows of an order, not saved: what would be started. Raises WorkflowUnknown, InputsInvalid, NotATicket,
     and what pinning refuses."""
-    environment = Environment.objects.get(pk=order.environment_id)
-    version = order.version or newest(environment.workspace_id, order.workflow)
+    payloads.put_json(order.trigger)
+    return _sketched(order, _Ground())
+
+
+class _Ground:
+    """What several orders of one transaction stand on, each read once."""
+
+    def __init__(self) -> None:
+        self.environment = cache(lambda pk: Environment.objects.get(pk=pk))
+        self.newest = cache(newest)
+        self._pins: dict[tuple[UUID, UUID], dict[str, Any]] = {}
+
+    def pins(self, definition: Definition, version: WorkflowVersion, workspace_id: UUID) -> dict[str, Any]:
+        key = (version.pk, workspace_id)
+        if key not in self._pins:
+            self._pins[key] = pinning.pins(definition, workspace_id)
+        return self._pins[key]
+
+
+def _sketched(order: Order, ground: _Ground) -> tuple[Run, list[Step]]:
+    environment = ground.environment(order.environment_id)
+    version = order.version or ground.newest(environment.workspace_id, order.workflow)
     if version is None:
         raise WorkflowUnknown(f"no version of {order.workflow} is published in this workspace")
-    definition = build(version.document)
+    version, definition = pinned(version.pk)
     check_inputs(definition, order.trigger)
     run = _draft(order, environment, version, definition)
+    run.pins = ground.pins(definition, version, environment.workspace_id)
     return run, _steps(run, definition, order.kept)
 
 
 def by_webhook(delivery: Delivery) -> None:
     """Bound to `connectors.ports.received`: start every workflow of the workspace that waits for this event."""
-    for version in _listening(delivery):
-        begin(
-            Order(
-                workflow=version.workflow.name,
-                environment_id=delivery.environment_id,
-                trigger=_event_of(delivery),
-                starter=delivery.sender,
-                key=f"webhook:{delivery.delivery_id}:{version.workflow.name}",
-                received_at=clock.now(),
-            )
-        )
+    begin_many([_order_of(delivery, version) for version in _listening(delivery)])
+
+
+def _order_of(delivery: Delivery, version: WorkflowVersion) -> Order:
+    return Order(
+        workflow=version.workflow.name,
+        environment_id=delivery.environment_id,
+        trigger=_event_of(delivery),
+        starter=delivery.sender,
+        key=f"webhook:{delivery.delivery_id}:{version.workflow.name}",
+        received_at=clock.now(),
+    )
 
 
 def _listening(delivery: Delivery) -> list[WorkflowVersion]:
@@ -109,7 +141,7 @@ def _listening(delivery: Delivery) -> list[WorkflowVersion]:
 
 
 def _waits_for(version: WorkflowVersion, delivery: Delivery) -> bool:
-    trigger = build(version.document).trigger
+    trigger = pinned(version.pk)[1].trigger
     return trigger is not None and trigger.connector == delivery.connector and trigger.event == delivery.event
 
 
@@ -130,14 +162,13 @@ def _draft(order: Order, environment: Environment, version: WorkflowVersion, def
         workflow_version=definition.version,
         start_key=_start_key(order.key),
         **_ticket(order, definition),
-        trigger_digest=payloads.put_json(order.trigger),
+        trigger_digest=digest(order.trigger),
         redrive_of=order.redrive_of,
         starter_kind=starter.kind,
         starter_id=starter.id,
         starter_label=starter.label,
         starter_method=starter.method,
         on_behalf_of=starter.on_behalf_of,
-        pins=pinning.pins(definition, environment.workspace_id),
         priority=definition.priority if order.priority is None else order.priority,
         concurrency_key=definition.name if definition.max_running else "",
         max_running=definition.max_running,
@@ -192,11 +223,21 @@ def _text(event: Mapping[str, Any], name: str) -> str:
     return value[:64] if isinstance(value, str) else ""
 
 
-def _existing(draft: Run) -> Run:
-    """The draft, the run of the same key, or the open run of the same ticket."""
-    by_key = Run.objects.filter(start_key=draft.start_key).first()
-    if by_key is not None:
-        return _same_order(by_key, draft)
+def _made_or_found(drafts: Sequence[Run]) -> list[Run]:
+    """For each draft: itself, the run of the same key, or the open run of the same ticket. Keys are taken in one
+    order, so that two starts of the same runs cannot deadlock."""
+    Run.objects.bulk_create(sorted(drafts, key=lambda draft: draft.start_key), ignore_conflicts=True)
+    known = {run.start_key: run for run in Run.objects.filter(start_key__in=[draft.start_key for draft in drafts])}
+    return [_found(draft, known.get(draft.start_key)) for draft in drafts]
+
+
+def _found(draft: Run, by_key: Run | None) -> Run:
+    if by_key is None:
+        return _of_the_ticket(draft)
+    return draft if by_key.pk == draft.pk else _same_order(by_key, draft)
+
+
+def _of_the_ticket(draft: Run) -> Run:
     same_ticket = Run.objects.filter(
         workspace_id=draft.workspace_id,
         workflow_name=draft.workflow_name,
@@ -238,8 +279,8 @@ def _step(run: Run, spec: StepSpec, position: int, kept: Step | None) -> Step:
     return step
 
 
-def _belongs(run: Run) -> dict[str, UUID]:
-    return {"workspace_id": run.workspace_id, "run_id": run.pk}
+def _told(run: Run, order: Order) -> Entry:
+    return Entry(_started(run, order), order.starter, run.workspace_id, run.pk)
 
 
 def _started(run: Run, order: Order) -> RunStarted:
