@@ -93,6 +93,14 @@ class Scope:
         return fields({**result.members, **(about.members if isinstance(about, Fields) else {})})
 
 
+def scope_of(subject: Subject) -> Scope:
+    """The scope of a definition, found out once."""
+    if "scope" not in subject.memo:
+        subject.memo["scope"] = Scope(subject)
+    scope: Scope = subject.memo["scope"]
+    return scope
+
+
 def shape_of(tree: Any, types: Types) -> Shape:
     """The shape of a value with expressions once it is filled; of what does not check, nothing is known."""
     if isinstance(tree, str):

@@ -1,7 +1,7 @@
 """A definition under examination, with its source for places and its catalogue for meanings. Pure."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -20,6 +20,7 @@ class Subject:
     definition: Definition
     source: Source
     catalogue: Catalogue
+    memo: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def finding(self, code: str, message: str, hint: str, *path: str | int) -> Finding:
         return Finding(code, message, hint, self.source.place("spec", *path))

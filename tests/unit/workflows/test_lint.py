@@ -1,6 +1,8 @@
 """The lint corpus: one definition per finding, each changed from one that is clean."""
 
 # ruff: noqa: E501 - findings name lines, so each step stays on one
+import time
+
 import pytest
 
 from tests.made_up_catalogue import CATALOGUE
@@ -8,6 +10,7 @@ from workflows.definition.checks.models import is_pinned
 from workflows.definition.findings import DefinitionRefused
 from workflows.definition.loading import load
 from workflows.definition.model import ApprovalHint, Backoff, Foreach, OnFailure, StepKind, Sub, Wait
+from workflows.definition.summary import summary
 
 CLEAN = """\
 apiVersion: interlock/v1
@@ -143,3 +146,29 @@ def test_every_kind_of_step_is_read():
 )
 def test_a_step_is_one_thing_and_a_loop_has_a_bound(old, new, code):
     assert [found for found, _ in findings(KINDS.replace(old, new, 1))] == [code]
+
+
+def test_a_graph_of_many_ways_is_examined_in_no_time():
+    """Fifty layers of two steps that need both of the layer before: 2^50 ways through."""
+    lines = [
+        "apiVersion: interlock/v1",
+        "kind: Workflow",
+        "metadata: {name: layers, version: 1.0.0}",
+        "spec:",
+        "  steps:",
+    ]
+    for i in range(100):
+        above = [f"s{j}" for j in range(i // 2 * 2 - 2, i // 2 * 2) if j >= 0]
+        lines.append(f"    - {{id: s{i}, wait: {{for: 1s}}, needs: [{', '.join(above)}]}}")
+    source = "\n".join(lines)
+    started = time.process_time()
+    assert len(load(source, file="layers.yaml", catalogue=CATALOGUE).steps) == 100
+    assert time.process_time() - started < 5
+
+
+def test_a_parent_knows_what_is_below():
+    text = KINDS.replace("close-one", "mails").replace('{sys_id: "${{ ticket }}", note:', '{x: "${{ ticket }}", note:')
+    below = summary(load(KINDS, file="kinds.yaml", catalogue=CATALOGUE), CATALOGUE)
+    assert (below.writes, below.depth, below.irreversible) == (50 * 3 + 1, 1, False)
+    assert below.runs == {Sub("close-one", "1.0.0")}
+    assert {"irreversible_before_fallible", "irreversible_in_loop"} <= {code for code, _ in findings(text)}

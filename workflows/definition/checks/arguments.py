@@ -11,7 +11,7 @@ from workflows.definition.expressions import texts_in
 from workflows.definition.findings import Finding
 from workflows.definition.json_schema import schema_problem
 from workflows.definition.model import MODEL_TOOL, StepSpec
-from workflows.definition.scope import Scope, shape_of
+from workflows.definition.scope import scope_of, shape_of
 from workflows.definition.shapes import fits, from_schema, say
 from workflows.definition.source import Path
 from workflows.definition.subject import Subject, offered
@@ -39,7 +39,7 @@ def of_sub_runs(subject: Subject) -> Iterator[Finding]:
 
 
 def of_the_right_kind(subject: Subject) -> Iterator[Finding]:
-    scope = Scope(subject)
+    scope = scope_of(subject)
     for index, step, schema in _schemas(subject):
         types = scope.types_of(step)
         for name, value in step.arguments.items():

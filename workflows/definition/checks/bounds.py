@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from workflows.definition.findings import Finding
+from workflows.definition.graph import order_of
 from workflows.definition.model import StepSpec
 from workflows.definition.subject import Subject
 
@@ -51,21 +52,25 @@ def timeouts(subject: Subject) -> Iterator[Finding]:
 
 def waits(subject: Subject) -> Iterator[Finding]:
     """The timers on the longest way to a step end before the deadline, and before content expires."""
-    longest = subject.definition.deadline_s or LONGEST_WAIT_S
-    code = "wait_over_deadline" if subject.definition.deadline_s else "wait_too_long"
     if subject.cycle is not None:
         return
+    longest = subject.definition.deadline_s or LONGEST_WAIT_S
+    code = "wait_over_deadline" if subject.definition.deadline_s else "wait_too_long"
+    waited = _waited(subject)
     for index, step in subject.steps():
-        if step.wait and step.wait.for_s and (waited := _waited(subject, step)) >= min(longest, LONGEST_WAIT_S):
-            message = f"the run would have waited {waited} s after `{step.id}`, it lives {longest} s"
+        if step.wait and step.wait.for_s and waited[step.id] >= min(longest, LONGEST_WAIT_S):
+            message = f"the run would have waited {waited[step.id]} s after `{step.id}`, it lives {longest} s"
             yield subject.finding(code, message, "shorten the wait", "steps", index, "wait")
 
 
-def _waited(subject: Subject, step: StepSpec) -> int:
-    """Seconds of timers on the longest way to the end of a step. The graph is free of cycles."""
-    inner = (_waited(subject, subject.definition.step(name)) for name in step.needs if name in subject.needs)
-    own = step.wait.for_s if step.wait and step.wait.for_s else 0
-    return own + max(inner, default=0)
+def _waited(subject: Subject) -> dict[str, int]:
+    """Seconds of timers on the longest way to the end of each step. The graph is free of cycles."""
+    timers = {step.id: step.wait.for_s or 0 for step in subject.definition.steps if step.wait}
+    found: dict[str, int] = {}
+    for step_id in order_of(subject.needs):
+        before = (found[name] for name in subject.needs[step_id] if name in found)
+        found[step_id] = timers.get(step_id, 0) + max(before, default=0)
+    return found
 
 
 def pauses(subject: Subject) -> Iterator[Finding]:

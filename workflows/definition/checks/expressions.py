@@ -16,7 +16,7 @@ from workflows.definition.expressions import (
 )
 from workflows.definition.findings import Finding
 from workflows.definition.model import OnFailure, StepSpec
-from workflows.definition.scope import UNKNOWN, Scope, holes_in
+from workflows.definition.scope import UNKNOWN, holes_in, scope_of
 from workflows.definition.shapes import ListOf, Plain, say
 from workflows.definition.source import Path
 from workflows.definition.subject import Subject
@@ -88,7 +88,7 @@ class _Bench:
 
 
 def in_steps(subject: Subject) -> Iterator[Finding]:
-    scope = Scope(subject)
+    scope = scope_of(subject)
     for index, step in subject.steps():
         per_item, at = _Bench(subject, scope.types_of(step), scope.known), ("steps", index)
         for member in ("with", "compute"):
@@ -98,7 +98,7 @@ def in_steps(subject: Subject) -> Iterator[Finding]:
 
 
 def in_outputs(subject: Subject) -> Iterator[Finding]:
-    scope = Scope(subject)
+    scope = scope_of(subject)
     outputs = subject.definition.outputs
     bench = _Bench(subject, scope.types_for(tuple(expressions_in(outputs))), scope.known)
     for path, text in texts_in(outputs, ("outputs",)):
