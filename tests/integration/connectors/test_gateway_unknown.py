@@ -146,3 +146,68 @@ def test_a_lost_model_call_may_be_asked_again_and_its_cost_is_estimated(
         rows = UsageRow.objects.filter(call_id=done.call_id).order_by("attempt")
         assert list(rows.values_list("estimated", flat=True)) == [True, False]
         assert ToolCall.objects.get(pk=done.call_id).attempts == 2
+
+
+def test_worker_killed_while_it_undoes_leaves_one_undo_that_is_carried_on(
+    approved: tuple[SimpleNamespace, CallStatus], vendors: StandIns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It died after the vendor had put the record back and before anything was settled."""
+
+    class Died(BaseException):
+        """As a kill would: nothing of ours runs after it."""
+
+    def die(*_: Any, **__: Any) -> None:
+        raise Died
+
+    side, call = approved
+    assert _advance(side, call).state is CallState.SUCCEEDED
+    with monkeypatch.context() as patched:
+        patched.setattr(progress.settlement, "settle", die)
+        with pytest.raises(Died):
+            gateway.compensate(call_id=call.call_id, actor=ground.worker(side))
+    with clock.frozen(clock.now() + timedelta(seconds=clocks.LEASE_S + 1)):
+        undone = gateway.compensate(call_id=call.call_id, actor=ground.worker(side))
+    assert (undone.state, undone.label) == (CallState.SUCCEEDED, "RESTORED"), undone
+    assert len(ground.writes(vendors)) == 2
+    assert len(vendors.ledger(kind="note_appended", origin="api")) == 2
+
+
+def test_an_undo_that_cannot_be_read_back_is_in_doubt_and_then_found(
+    approved: tuple[SimpleNamespace, CallStatus], vendors: StandIns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from connectors.gateway import verification
+    from connectors.types import Label, Verified
+
+    side, call = approved
+    _advance(side, call)
+    unread = Verified(False, Label.FAILED, "no answer")
+    with monkeypatch.context() as patched:
+        patched.setattr(verification, "verify", lambda row, *_: unread if row.compensates_id else None)
+        doubtful = gateway.compensate(call_id=call.call_id, actor=ground.worker(side))
+        assert (doubtful.state, doubtful.code) == (CallState.UNKNOWN, "read_back_failed")
+        looked = gateway.probe(call_id=doubtful.call_id, actor=ground.worker(side))
+        assert looked.state is CallState.UNKNOWN
+    done = gateway.probe(call_id=doubtful.call_id, actor=ground.worker(side))
+    assert (done.state, done.label) == (CallState.SUCCEEDED, "RESTORED")
+    assert len(ground.writes(vendors)) == 2
+
+
+def test_an_undo_that_reads_back_differently_is_a_conflict_and_not_a_success(
+    approved: tuple[SimpleNamespace, CallStatus], vendors: StandIns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody changed the record right after it was put back."""
+    from connectors.gateway import verification
+
+    side, call = approved
+    _advance(side, call)
+    real = verification.verify
+
+    def edited_first(row: Any, *rest: Any) -> Any:
+        if row.compensates_id is not None:
+            sys_id = ground.writes(vendors)[-1]["target"]
+            vendors.ctl("edit", {"sys_id": sys_id, "changes": {"category": "hardware"}})
+        return real(row, *rest)
+
+    monkeypatch.setattr(verification, "verify", edited_first)
+    undone = gateway.compensate(call_id=call.call_id, actor=ground.worker(side))
+    assert (undone.state, undone.label, undone.code) == (CallState.CONFLICT, "CONFLICT", "read_back_differs")
