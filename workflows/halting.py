@@ -6,6 +6,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from tenants import halts
+from tenants.halts import Scope
 from tenants.models import Halt
 from workflows import wakeups
 from workflows.models import Run
@@ -24,11 +25,16 @@ def stop_covered_runs(limit: int = 200) -> int:
     return stopped
 
 
+def open_runs_under(covered: Scope) -> int:
+    """How many open runs of the entered tenant a halt of that scope would hold: 0 may be a name that is wrong."""
+    return Run.objects.filter(_matches(covered), state__in=ENGINE_RUN_STATES).count()
+
+
 def _covered(halt: Halt) -> QuerySet[Run]:
     return Run.objects.filter(_matches(halt), state__in=_STOPPABLE, stop="").order_by("id")
 
 
-def _matches(halt: Halt) -> Q:
+def _matches(halt: Halt | Scope) -> Q:
     """Which runs a scope means; by connector or tool it means those that use it.
 
     People name workspaces and environments by id or by slug, as in the gateway.

@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpRequest, HttpResponseBase
 
 from connectors import drills
@@ -13,6 +14,7 @@ from controlplane.lib.errors import Invalid
 from tenants import access, halts, triggers
 from tenants.models import Halt
 from tenants.roles import Perm
+from workflows import halting
 
 KINDS = [(kind.value, kind.value) for kind in halts.Kind if kind is not halts.Kind.GLOBAL]
 MODE_WORDS = {
@@ -74,7 +76,9 @@ class HaltCheck(Halts):
 
     def act(self, request: HttpRequest) -> HttpResponseBase:
         chosen = HaltForm(request.POST).checked()
-        shown = {"chosen": chosen, "mode_words": MODE_WORDS[chosen["mode"]]}
+        with transaction.atomic():
+            covered = halting.open_runs_under(halts.Scope(halts.Kind(chosen["kind"]), chosen["value"]))
+        shown = {"chosen": chosen, "mode_words": MODE_WORDS[chosen["mode"]], "covered": covered}
         return self.also("console/halt_confirm.html", shown)
 
 

@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 from tests.integration.connectors.conftest import bare, ready, running_stand_ins, vendors  # noqa: F401 - fixtures
+from tests.running import stopped_run
 
 STOP = {"kind": "tenant", "value": "", "mode": "freeze", "reason": "wrong writes"}
 
@@ -11,6 +12,14 @@ def test_the_first_step_stops_nothing(signed_in, world: SimpleNamespace) -> None
     page = signed_in(world.a.bob).post("/o/a/halts/check/", STOP)
     assert "Stop now" in page.content.decode()
     assert "Writes are allowed" in signed_in(world.a.bob).get("/o/a/halts/").content.decode()
+
+
+def test_the_first_step_says_how_much_it_covers(signed_in, world: SimpleNamespace) -> None:
+    stopped_run(world, state="WAITING")
+    bob = signed_in(world.a.bob)
+    named = {**STOP, "kind": "workflow"}
+    assert "1 open run" in bob.post("/o/a/halts/check/", {**named, "value": "itsm-triage"}).content.decode()
+    assert "check the name" in bob.post("/o/a/halts/check/", {**named, "value": "itsm-traige"}).content.decode()
 
 
 def test_stopping_shows_on_every_page_and_takes_two_people_to_release(signed_in, world: SimpleNamespace) -> None:
