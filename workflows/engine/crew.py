@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from controlplane.lib import clock
 from controlplane.lib.logs import bind, get_logger
@@ -54,7 +55,9 @@ class Crew:
         self._held: dict[UUID, _Held] = {}
         self._refused = False
         self._leaving = threading.Event()
-        self._beating = False
+        self._gone = threading.Event()
+        self._heart: threading.Thread | None = None
+        self._used: dict[int, BaseDatabaseWrapper] = {}
         self.busy = False
 
     def work(self) -> None:
@@ -76,6 +79,12 @@ class Crew:
         """Begin nothing more, finish the calls that are under way, give back the runs behind them."""
         self.stop()
         self._pool.shutdown(wait=True)
+        self._gone.set()
+        if self._heart is not None:
+            self._heart.join()
+        for connection in self._used.values():
+            connection.inc_thread_sharing()  # its thread has ended
+            connection.close()
 
     @property
     def leaving(self) -> bool:
@@ -107,6 +116,7 @@ class Crew:
     def _carry(self, tenant_id: UUID, lease: Lease, call: Outward) -> None:
         try:
             close_old_connections()
+            self._used[threading.get_ident()] = connections["default"]
             with bind(tenant_id=tenant_id), scope.enter(tenant_id):
                 self.engine.carry(lease, call, self._leaving.is_set)
         except Exception:
@@ -123,13 +133,13 @@ class Crew:
             wakeups.ring()
 
     def _keep_beating(self) -> None:
-        if not self._beating:
-            self._beating = True
-            threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
+        if self._heart is None:
+            self._heart = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+            self._heart.start()
 
     def _beat(self) -> None:
         """Renew the leases of runs inside a call, as long as this process lives."""
-        while not self._leaving.wait(settings.INTERLOCK_RUN_LEASE_S / 3) or self._held:
+        while not self._gone.wait(settings.INTERLOCK_RUN_LEASE_S / 3):
             for tenant_id, leases in self._alive().items():
                 try:
                     with scope.enter(tenant_id):
@@ -137,6 +147,7 @@ class Crew:
                 except DatabaseError:
                     log.exception("leases could not be renewed")
                     connections.close_all()
+        connections.close_all()
 
     def _alive(self) -> dict[UUID, list[Lease]]:
         since = clock.monotonic() - MOST_HELD_S
