@@ -26,6 +26,10 @@ _WAITS: MappingProxyType[str, str] = MappingProxyType(
         "reconcile": "Whether {step} landed is not known; the target is asked before anything else.",
         "throttle": "{step} waits for its turn: the rate limit is used up.",
         "halt": "The kill switch holds {step}.",
+        "pause": "A person paused it; nothing new begins.",
+        "sub_run": "{step} waits for the run that it started.",
+        "parent": "It is done, and closes when the run that started it has ended; until then it can be undone.",
+        "items": "{step} waits for its items.",
         "": "{step} waits.",
     }
 )

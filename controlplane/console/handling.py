@@ -26,6 +26,16 @@ def _retry(run_id: UUID, _: Said, actor: Actor) -> str:
     return "It is tried again now."
 
 
+def _pause(run_id: UUID, said: Said, actor: Actor) -> str:
+    services.pause(run_id=run_id, reason=said.get("reason", ""), actor=actor)
+    return "It is held up at the next step. What is under way is settled."
+
+
+def _resume(run_id: UUID, _: Said, actor: Actor) -> str:
+    services.resume(run_id=run_id, actor=actor)
+    return "It goes on."
+
+
 def _settle(run_id: UUID, said: Said, actor: Actor) -> str:
     answer, reason = said.get("answer", ""), said.get("reason", "")
     services.settle_by_person(run_id=run_id, answer=answer, reason=reason, actor=actor)
@@ -41,7 +51,14 @@ def _resolve(run_id: UUID, said: Said, actor: Actor) -> str:
 
 
 ACTIONS: Mapping[str, Callable[[UUID, Said, Actor], str]] = MappingProxyType(
-    {"cancel": _cancel, "retry": _retry, "settle": _settle, "resolve": _resolve}
+    {
+        "cancel": _cancel,
+        "pause": _pause,
+        "resume": _resume,
+        "retry": _retry,
+        "settle": _settle,
+        "resolve": _resolve,
+    }
 )
 
 
@@ -56,7 +73,9 @@ def offered(run: Run, steps: Sequence[Step]) -> dict[str, Any]:
     """What the page offers to somebody who may operate; the verbs check again."""
     works = run.state in ENGINE_RUN_STATES and not run.stop
     return {
-        "may_cancel": works,
+        "may_cancel": works and run.waits_for != WaitReason.PARENT,
+        "may_pause": works and run.state != RunState.COMPENSATING and run.paused_at is None,
+        "may_resume": works and run.paused_at is not None,
         "may_retry": works and any(step.waits_for in _LATER for step in steps),
         "may_settle": run.state == RunState.NEEDS_ATTENTION,
         "unknown": [step for step in steps if works and step.waits_for == WaitReason.RECONCILE],
