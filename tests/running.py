@@ -56,7 +56,7 @@ def _run(world: SimpleNamespace, changes: dict[str, Any]) -> Run:
         version="1.0.0",
         digest="d" * 64,
         source="kind: Workflow\n",
-        document={},
+        document={"metadata": {"name": "itsm-triage", "version": "1.0.0"}, "spec": {"steps": []}},
         published_by=world.a.alice.id,
         published_label="Alice",
     )
