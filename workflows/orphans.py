@@ -3,13 +3,16 @@
 django-q2 hands tasks to the workers of a cluster through one multiprocessing queue. Whoever waits at its pipe holds a
 semaphore meanwhile, and nobody gives that back after a SIGKILL (the OOM killer, an operator): every other worker of
 the cluster would wait for ever. So each worker watches: tasks lie in the pipe, it is idle, and still it is not its
-turn. Then the holder is gone, and the lock is given back in its place (any process may, says `multiprocessing`).
+turn. Then the holder is gone, and the lock is given back in its place (any process may, says `multiprocessing`). Not
+while a worker is stopped: it may be the holder, and two at one pipe would tear its messages apart.
 """
 
+import os
 import threading
 from dataclasses import dataclass, field
 from multiprocessing import current_process
 from multiprocessing.queues import Queue
+from pathlib import Path
 from typing import Any
 
 from controlplane.lib import clock
@@ -38,7 +41,7 @@ class Watch:
 
     def look(self) -> bool:
         """One look; True when a lock was given back."""
-        waiting = self.idle and not Queue.empty(self.tasks)
+        waiting = self.idle and not Queue.empty(self.tasks) and not _any_stopped(os.getppid())
         if not waiting:
             self.stuck_since = None
             return False
@@ -60,6 +63,23 @@ def queue_of_this_worker() -> "Queue[Any] | None":
     """What django-q2 started this process with; None where it is no worker of a cluster."""
     given = getattr(current_process(), "_args", ())
     return next((value for value in given if isinstance(value, Queue)), None)
+
+
+def _any_stopped(cluster: int) -> bool:
+    """Whether some process of this cluster is stopped by a signal or a debugger (Linux tells; elsewhere: no)."""
+    try:
+        children = Path(f"/proc/{cluster}/task/{cluster}/children").read_text().split()
+        return any(_state(pid) in {"T", "t"} for pid in children)
+    except FileNotFoundError:
+        return False
+
+
+def _state(pid: str) -> str:
+    """proc(5): behind the name in brackets, which may hold anything; a process that is gone has none."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def _give_back(tasks: "Queue[Any]") -> bool:

@@ -62,3 +62,19 @@ def test_nothing_is_given_back_before_its_time_or_twice(orphaned: Queue, monkeyp
 
 def test_only_a_worker_of_a_cluster_has_a_queue_to_watch() -> None:
     assert orphans.queue_of_this_worker() is None
+
+
+def test_while_a_worker_is_stopped_nothing_is_given_back(orphaned: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be the holder."""
+    monkeypatch.setattr(orphans, "STUCK_S", 0.0)
+    monkeypatch.setattr(os, "getppid", os.getpid)
+    sleeper = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
+    sleeper.start()
+    os.kill(sleeper.pid, signal.SIGSTOP)
+    os.waitpid(sleeper.pid, os.WUNTRACED)
+    try:
+        assert not orphans.Watch(orphaned).look()
+    finally:
+        sleeper.kill()
+        sleeper.join()
+    assert orphans.Watch(orphaned).look()

@@ -121,7 +121,7 @@ class Crew:
                 self.engine.carry(lease, call, self._leaving.is_set)
         except Exception:
             log.exception("a run is left to its lease")
-            connections.close_all()
+            _start_afresh()
         finally:
             self._let_go(lease)
 
@@ -157,3 +157,11 @@ class Crew:
                 if held.since >= since:
                     alive.setdefault(held.tenant_id, []).append(held.lease)
         return alive
+
+
+def _start_afresh() -> None:
+    """Whatever state the connections of this thread are in (cut off in the middle of a block), the next run finds
+    new ones."""
+    connections.close_all()
+    for connection in connections.all(initialized_only=True):
+        del connections[connection.alias]
