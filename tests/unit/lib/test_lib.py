@@ -35,6 +35,26 @@ def test_ids_are_version_seven_and_sort_by_time() -> None:
     assert (early.version, early.variant) == (7, UUID(int=0x8 << 60).variant)
 
 
+def test_a_wall_clock_that_is_wrong_or_steps_moves_nothing_once_the_database_was_heard(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    right_ns = clock.now_ns()
+    monkeypatch.setattr(clock, "_booted_at_ns", None)
+    for wrong_ns in (3600 * 10**9, -3600 * 10**9):
+        monkeypatch.setattr(clock, "_wall_ns", lambda by=wrong_ns: right_ns + by)
+        clock.agree(right_ns)
+        assert abs(clock.now_ns() - right_ns) < clock.TOLERANCE_NS
+        assert abs(clock.now() - datetime.fromtimestamp(right_ns / 1e9, UTC)) < timedelta(seconds=1)
+
+
+def test_a_clock_that_agrees_is_not_moved_back_and_forth(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock, "_booted_at_ns", None)
+    clock.agree(clock.now_ns())
+    before = clock.now_ns()
+    clock.agree(before - clock.TOLERANCE_NS // 2)
+    assert clock.now_ns() >= before
+
+
 def test_the_clock_stands_still_and_goes_on() -> None:
     with clock.frozen(NOON):
         assert clock.now() == NOON
