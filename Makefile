@@ -8,7 +8,7 @@ OPA_VERSION := v1.20.2
 export PYTHONUNBUFFERED = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check bench bench-engine lock clean browser opa
+.PHONY: help setup demo up test test-faults check bench bench-engine lock clean browser opa
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,11 @@ opa: ## the real OPA server for the tests, where Go can build it; elsewhere a do
 
 test: setup browser opa ## every test, on real PostgreSQL, real OPA, real HTTP, a real browser
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -q -m "not long"
+
+test-faults: setup ## the whole matrix of faults; CASES=n SEED=s for a part of it. Prints its count, writes build/faults.json
+	@rm -f build/faults.json
+	@FAULT_CASES=$(or $(CASES),100000) FAULT_SEED=$(or $(SEED),0) $(BIN)/python -m pytest -q tests/faults; \
+	  code=$$?; test ! -f build/faults.json || cat build/faults.json; exit $$code
 
 check: setup ## style, types, import contracts, migrations, deployment checks
 	@$(BIN)/ruff format --check -q . && $(BIN)/ruff check -q .

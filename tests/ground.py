@@ -17,7 +17,7 @@ import psycopg
 from psycopg import sql
 
 ROOT = Path(__file__).resolve().parent.parent
-DATA_DIR = ROOT / "var" / "test"
+DATA_DIR = ROOT / "var" / os.environ.get("INTERLOCK_TEST_DATA", "test")
 os.environ["INTERLOCK_DATA_DIR"] = str(DATA_DIR)
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
 
@@ -97,7 +97,7 @@ def session_database() -> str:
 
 with _one_at_a_time():
     if LOCATOR.embedded:
-        database.start_embedded(LOCATOR, durable=False)
+        database.start_embedded(LOCATOR, durable="INTERLOCK_TEST_DURABLE" in os.environ)
     _template()
 os.environ["INTERLOCK_DB_NAME"] = session_database()
 clone(session_database())
