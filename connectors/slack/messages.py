@@ -30,7 +30,7 @@ from connectors.types import (
 Open: TypeAlias = Callable[[CallContext], SlackTransport]
 open_sdk: Open = SdkTransport
 
-LOOK_BACK = 200
+LOOK_BACK, MOST_PAGES = 200, 5
 NOT_FOUND = "slack_message_not_found"
 CORRECTION = "Correction: the message that stood here no longer holds. The change it announced was rolled back."
 CANNOT_UNSEE = ("what people have read or done because of the message", "notifications already shown")
@@ -73,7 +73,7 @@ class PostMessage:
             return CannotTell(str(error))
         if message is not None:
             return _landed(args, message, ctx.marker)
-        return CannotTell(f"not among {LOOK_BACK} messages, and there are more") if more else NotLanded()
+        return CannotTell(f"not among {LOOK_BACK * MOST_PAGES} messages, and there are more") if more else NotLanded()
 
     def by_hand(self, args: JsonObject, marker: str) -> str:
         place = "the thread" if args.get("thread_ts") else "the channel"
@@ -275,13 +275,16 @@ def _find(transport: SlackTransport, ctx: CallContext, args: JsonObject) -> tupl
 
     Also says whether there were more messages than were looked at.
     """
-    query = {"channel": args["channel"], "limit": LOOK_BACK, "oldest": f"{ctx.since:.6f}"}
-    if args.get("thread_ts"):
-        page = _history(transport, "conversations_replies", ts=args["thread_ts"], **query)
-    else:
-        page = _history(transport, **query)
-    ours = (message for message in page["messages"] if wire.marker_of(message) == ctx.marker)
-    return next(ours, None), bool(page["more"])
+    thread = {"ts": args["thread_ts"]} if args.get("thread_ts") else {}
+    method, onward = ("conversations_replies", "oldest") if thread else ("conversations_history", "latest")
+    query = {"channel": args["channel"], "limit": LOOK_BACK, "oldest": f"{ctx.since:.6f}", **thread}
+    for _ in range(MOST_PAGES):
+        page = _history(transport, method, **query)
+        ours = next((message for message in page["messages"] if wire.marker_of(message) == ctx.marker), None)
+        if ours is not None or not page["more"] or not page["messages"]:
+            return ours, False
+        query[onward] = page["messages"][-1]["ts"]
+    return None, True
 
 
 def _landed(args: JsonObject, message: JsonObject, marker: str) -> Landed:

@@ -5,7 +5,7 @@ import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -53,9 +53,9 @@ class Passing:
     confirmed_at: datetime | None = None
 
     def until(self, at: datetime) -> None:
-        seconds = max((at - self.now).total_seconds(), 0.0)
-        self.now += timedelta(seconds=seconds)
-        self.vendors.ctl("clock", {"advance_s": seconds})
+        """The stand-ins' clock also runs by itself, so ours follows theirs."""
+        there = self.vendors.ctl("clock", {"advance_s": max((at - self.now).total_seconds(), 0.0)})["now"]
+        self.now = max(at, datetime.fromtimestamp(there, UTC))
 
     @contextmanager
     def at_this_time(self) -> Iterator[None]:

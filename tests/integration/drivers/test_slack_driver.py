@@ -107,3 +107,19 @@ def test_a_message_that_is_not_there_is_not_found(caller) -> None:
     outcome = GET.do(caller("slack").context(), {"channel": "C0ITSM", "ts": "1000000000.000000"}, {})
     assert isinstance(outcome, Failed)
     assert outcome.code == "slack_message_not_found"
+
+
+def test_a_post_is_found_behind_many_newer_messages_and_in_its_thread(caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("connectors.slack.messages.LOOK_BACK", 2)
+    ours = caller("slack").context(marker="[interlock:ours:1]")
+    first = POST.do(ours, ARGS, {})
+    for number in range(5):
+        POST.do(caller("slack").context(marker=f"[interlock:other:{number}]"), ARGS, {})
+    assert isinstance(POST.probe(ours, ARGS, {}), Landed)
+    absent = caller("slack").context(marker="[interlock:absent:1]")
+    assert isinstance(POST.probe(absent, ARGS, {}), NotLanded)
+    reply = {**ARGS, "thread_ts": first.output["ts"]}
+    answering = caller("slack").context(marker="[interlock:reply:1]")
+    assert isinstance(POST.probe(answering, reply, {}), NotLanded)
+    POST.do(answering, reply, {})
+    assert isinstance(POST.probe(answering, reply, {}), Landed)
