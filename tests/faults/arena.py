@@ -110,7 +110,7 @@ class Arena:
     processes: Processes
     database: str
 
-    def hand(self, verb: str, person: Any, **arguments: str) -> None:
+    def hand(self, verb: str, person: Any, **arguments: Any) -> None:
         """Let a person do something in a process of its own."""
         told = {"verb": verb, "tenant": str(self.side.tenant.id), "person": str(person.id), "arguments": arguments}
         with (self.orders.folder / "hands").open("a") as pipe:

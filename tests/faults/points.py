@@ -81,7 +81,7 @@ SWEEPER = (
 )
 
 PEOPLE = (
-    Site("start", "workflows.services:start_run", "a run is started"),
+    Site("start", "workflows.services:start_runs", "runs are started"),
     Site("vote", "approvals.services:cast_vote", "a person decides"),
     Site("cancel", "workflows.services:cancel", "a person stops a run"),
     Site("engage", "tenants.halts:engage", "a person pulls the kill switch"),
