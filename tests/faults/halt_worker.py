@@ -15,10 +15,12 @@ django.setup()
 
 from django.db import connection, transaction  # noqa: E402 - after setup
 
+from connectors import gateway  # noqa: E402
 from controlplane.lib import clock  # noqa: E402
+from policies.services import decide_many  # noqa: E402
 from tenants import scope  # noqa: E402
+from workflows.engine import Engine  # noqa: E402
 from workflows.models import Run  # noqa: E402
-from workflows.tasks import wake_run  # noqa: E402
 from workflows.types import ENGINE_RUN_STATES  # noqa: E402
 
 stop = threading.Event()
@@ -36,11 +38,13 @@ def main(tenant: str, threads: int, seed: int) -> None:
 
 
 def carry(tenant: str, chance: random.Random) -> None:
+    engine = Engine(gateway, decide_many)
     try:
         while not stop.is_set():
             due = due_runs(tenant)
             if due:
-                wake_run(tenant, str(chance.choice(due)))
+                with scope.enter(UUID(tenant)):
+                    engine.wake(chance.choice(due))
             else:
                 stop.wait(0.05)
     finally:

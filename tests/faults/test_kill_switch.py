@@ -229,10 +229,8 @@ def test_while_the_switch_cannot_be_read_nothing_is_sent(one: SimpleNamespace) -
     one.floor.wake(one.run)
     assert gateway_ground.writes(one.floor.vendors) == []
     with transaction.atomic():
-        assert set(ToolCall.objects.values_list("state", "code")) == {
-            ("PROPOSED", ""),
-            ("HALTED", "halts_unreadable"),
-        }
+        assert ("HALTED", "halts_unreadable") in set(ToolCall.objects.values_list("state", "code"))
+        assert not CallAttempt.objects.exists()
     as_superuser(one.database, "GRANT SELECT ON tenants_halt TO interlock_app")
 
 
