@@ -25,12 +25,11 @@ ORPHANED_S = 6.0
 
 def main(folder: Path) -> None:
     django.setup()
-    from connectors import registry, transport
+    from connectors import registry
     from tests.faults import hooks
 
     for name in ("servicenow", "slack", "llm"):
         registry.driver(name)
-    transport._tls()
     hooks.install(Orders(folder))
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     for line in sys.stdin:
