@@ -1,7 +1,7 @@
 """What is measured in one place, in which order, with which counts."""
 
 from collections.abc import Callable, MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -34,6 +34,11 @@ class Counts:
     finished: int
     tenants: int
     patience_s: float
+
+    def scaled(self, factor: float) -> "Counts":
+        """Smaller or larger windows; what grows the database stays."""
+        names = ("ours", "ours_http", "peer", "slow_peer", "dbos_http")
+        return replace(self, **{name: max(5, int(getattr(self, name) * factor)) for name in names})
 
 
 FULL = Counts(3000, 500, 600, 100, 300, ((1, 40), (50, 3), (500, 1)), 100, 100_000, 1_000_000, 10_000, 120.0)

@@ -98,7 +98,7 @@ def _starter(workflow: str, tenant_id: uuid.UUID):
     from controlplane.lib import clock
     from tenants.actors import Actor
     from tenants.models import Environment, User
-    from workflows.starting import Order, begin
+    from workflows.starting import Order, begin_many
 
     with transaction.atomic():
         environment_id = Environment.objects.get(slug="prod").pk
@@ -106,20 +106,20 @@ def _starter(workflow: str, tenant_id: uuid.UUID):
     actor = Actor("human", alice.pk, tenant_id, "Alice", "session")
     trigger = {"sys_id": os.environ.get("BENCH_INCIDENT", "")}
 
+    def order() -> Order:
+        key, now = f"bench:{uuid.uuid4()}", clock.now()
+        return Order(
+            workflow=workflow,
+            environment_id=environment_id,
+            trigger=trigger,
+            starter=actor,
+            key=key,
+            received_at=now,
+        )
+
     def start(count: int) -> datetime:
         with transaction.atomic():
-            for _ in range(count):
-                key = f"bench:{uuid.uuid4()}"
-                begin(
-                    Order(
-                        workflow=workflow,
-                        environment_id=environment_id,
-                        trigger=trigger,
-                        starter=actor,
-                        key=key,
-                        received_at=clock.now(),
-                    )
-                )
+            begin_many([order() for _ in range(count)])
             return datetime.now().astimezone()
 
     return start
