@@ -213,6 +213,12 @@ SPECTACULAR_SETTINGS = {
         "RunStateEnum": "controlplane.api.runs.STATES",
         "StepStateEnum": "controlplane.api.runs.STEP_STATES",
         "BudgetKindEnum": "controlplane.api.costs.KINDS",
+        "CircuitStateEnum": "controlplane.api.connectors.CIRCUIT_STATES",
+        "HaltTriggerKindEnum": "controlplane.api.halt_rules.TRIGGER_KINDS",
+        "ReconcileStateEnum": "controlplane.api.reconcile.STATES",
+        "OutcomeAnswerEnum": "controlplane.api.reconcile.ANSWERS",
+        "AttentionAnswerEnum": "workflows.services.ANSWERS",
+        "SimulationStateEnum": "controlplane.api.simulations.STATES",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

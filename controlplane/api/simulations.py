@@ -17,6 +17,7 @@ from tenants.http import ApiView
 
 USUAL_RANGE = timedelta(days=7)
 LARGEST_SOURCE = 200_000
+STATES = [state.value for state in SimulationState]
 
 
 class Pack(serializers.Serializer[Any]):
@@ -40,7 +41,7 @@ class Simulated(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     environment_id = serializers.UUIDField()
     environment = serializers.CharField(source="environment.slug")
-    state = serializers.ChoiceField(choices=[state.value for state in SimulationState])
+    state = serializers.ChoiceField(choices=STATES)
     packs = serializers.JSONField()
     since = serializers.DateTimeField()
     until = serializers.DateTimeField()

@@ -5,7 +5,7 @@ There is no release here: two people release, in the console or over the API, wh
 """
 
 import getpass
-import socket
+import platform
 from argparse import ArgumentParser
 from typing import Any
 from uuid import UUID
@@ -86,7 +86,7 @@ def _tenant(slug: str) -> UUID:
 def _actor(tenant_id: UUID, options: dict[str, Any]) -> Actor:
     """The member that was named, with the rights of a member; else the machine's login, which may only stop."""
     if options["username"] is None:
-        return Actor.host(tenant_id, f"{getpass.getuser()}@{socket.gethostname()}")
+        return Actor.host(tenant_id, f"{getpass.getuser()}@{platform.node()}")
     user = User.objects.filter(username=options["username"]).first()
     if user is None:
         raise CommandError(f"there is no user {options['username']}")
