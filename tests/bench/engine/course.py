@@ -1,5 +1,6 @@
 """What is measured in one place, in which order, with which counts."""
 
+import shutil
 from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -125,11 +126,16 @@ class Course:
         self._row(f"Interlock, {getattr(self.counts, name):,} {name}", grown, [])
 
     def _fresh(self) -> Ours:
-        """Ours on a copy of the furnished database, which is made once."""
+        """Ours on a copy of the furnished database, which is made once.
+
+        A copy is a database that went back in time: the sequencer, which remembers outside of it what it has signed,
+        would rightly refuse to sign over that. So its memory of the copy before is erased.
+        """
         ours = Ours()
         if not self.cluster.exists(TEMPLATE):
             ours.prepare(self.cluster, TEMPLATE, "")
         self.cluster.clone(TEMPLATE, OURS)
+        shutil.rmtree(self.cluster.folder / "signed", ignore_errors=True)
         return ours
 
     def _latencies(self, bench: Bench) -> list[Latency]:
