@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
-from tests.bench.engine import growth, report
+from tests.bench.engine import growth, peers, report
 from tests.bench.engine.cluster import Cluster
 from tests.bench.engine.contender import NotDone
 from tests.bench.engine.measuring import Bench, Latency, Throughput
@@ -58,10 +58,13 @@ class Course:
 
     def stages(self) -> dict[str, Callable[[], None]]:
         """Growth, work (b) and recovery on disk only: the other place is where code is the limit."""
-        found: dict[str, Callable[[], None]] = {f"peer {peer.name}": partial(self._peer, peer) for peer in PEERS}
+        found: dict[str, Callable[[], None]] = {}
+        if peers.installed():
+            found = {f"peer {peer.name}": partial(self._peer, peer) for peer in PEERS}
         found["ours (a)"] = self._ours
         if self.cluster.place == "disk":
-            found["DBOS (b)"] = self._dbos_http
+            if peers.installed():
+                found["DBOS (b)"] = self._dbos_http
             found["ours (b)"] = self._governed
             found |= {f"growth {name}": partial(self._growth, name) for name in growth.KINDS}
         return found

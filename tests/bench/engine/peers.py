@@ -15,6 +15,11 @@ HERE = Path(__file__).resolve().parent
 PROCESSES = 2
 
 
+def installed() -> bool:
+    """Whether their environment is there: `make bench-engine` makes it."""
+    return PYTHON.exists()
+
+
 @dataclass(frozen=True)
 class Peer:
     """`processes`: how many are started by us; 1 where one of them starts two workers by itself."""
