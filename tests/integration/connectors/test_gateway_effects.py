@@ -210,14 +210,14 @@ def test_in_flight_counts_what_was_sent_before_a_halt_and_is_not_settled(
     def look(*args: Any, **kwargs: Any) -> Any:
         with transaction.atomic():
             for kind, value in (("tenant", ""), ("connector", "servicenow"), ("connector", "slack")):
-                seen.append(services.in_flight(kind=kind, value=value, before=clock.now()))
+                seen.append(services.in_flight(kind=kind, value=value, undoing=False))
         return real(*args, **kwargs)
 
     monkeypatch.setattr(sending, "context_for", look)
     ground.go(ready, _read(ready, vendors))
     assert seen == [1, 1, 0]
     with transaction.atomic():
-        assert services.in_flight(kind="tenant", value="", before=clock.now()) == 0
+        assert services.in_flight(kind="tenant", value="", undoing=False) == 0
 
 
 def test_what_policy_allows_still_waits_for_the_approval_that_the_workflow_insists_on(
