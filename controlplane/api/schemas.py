@@ -1,45 +1,38 @@
-"""The JSON Schemas of the documents that cross our borders. They describe, they hold nothing of a tenant."""
+"""The published schemas, for everybody: no credentials, an ETag, 304 for whoever has it already."""
 
-import json
-from collections.abc import Mapping
-from functools import cache
-from pathlib import Path
-from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar
 
-from django.conf import settings
+from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 
+from controlplane import contracts
 from controlplane.lib.errors import NotFound
-from tenants.http import ApiView
-
-FILES: Mapping[str, str] = MappingProxyType(
-    {
-        "workflow-1": "workflows/schemas/workflow-1.json",
-        "policy-input-1": "policies/schemas/input-1.json",
-        "policy-decision-1": "policies/schemas/decision-1.json",
-        "connector-manifest-1": "connectors/manifests/schema-1.json",
-    }
-)
 
 
-@cache
-def schema(name: str) -> Any:
-    return json.loads((Path(settings.BASE_DIR) / FILES[name]).read_text())
+class OpenView(APIView):
+    authentication_classes: ClassVar[tuple[type, ...]] = ()  # type: ignore[misc]
+    permission_classes: ClassVar[tuple[type, ...]] = ()  # type: ignore[misc]
 
 
-class Schemas(ApiView):
-    @extend_schema(operation_id="schemas_list", responses=OpenApiTypes.OBJECT)
+class Schemas(OpenView):
+    @extend_schema(operation_id="schemas_list", responses=OpenApiTypes.OBJECT, auth=[])
     def get(self, request: Request) -> Response:
-        return Response({"results": [{"name": name} for name in FILES], "next_cursor": None})
+        """The name of every schema, and its ETag."""
+        rows: list[dict[str, Any]] = [{"name": name, "etag": contracts.etag(name)} for name in contracts.SOURCES]
+        return Response({"results": rows, "next_cursor": None})
 
 
-class SchemaOne(ApiView):
-    @extend_schema(operation_id="schemas_show", responses=OpenApiTypes.OBJECT)
-    def get(self, request: Request, name: str) -> Response:
-        if name not in FILES:
-            raise NotFound(f"the schemas are {', '.join(FILES)}")
-        return Response(schema(name))
+class SchemaOne(OpenView):
+    @extend_schema(operation_id="schemas_show", responses=OpenApiTypes.OBJECT, auth=[])
+    def get(self, request: Request, name: str) -> HttpResponse:
+        """One schema, byte for byte as in `docs/contracts/`; 304 when `If-None-Match` names it."""
+        if name not in contracts.SOURCES:
+            raise NotFound(f"the schemas are {', '.join(contracts.SOURCES)}")
+        headers = {"ETag": contracts.etag(name), "Cache-Control": "public, max-age=300"}
+        if contracts.etag(name) in request.headers.get("If-None-Match", ""):
+            return HttpResponse(status=304, headers=headers)
+        return HttpResponse(contracts.published(name), content_type="application/schema+json", headers=headers)

@@ -35,6 +35,7 @@ NOT_A_TENANTS = {
     "theme/": "a cookie of one's own",
     "csp-report/": "a browser reports what it blocked",
     "v1/openapi.json": "the public description of the API",
+    "v1/schemas": "describes our documents, holds nothing of a tenant",
     "v1/schemas/<slug:name>": "describes our documents, holds nothing of a tenant",
     "hooks/<str:token>": "signed by the sender; tests/integration/connectors",
     "slack/<str:token>": "signed by Slack; tests/integration/connectors",

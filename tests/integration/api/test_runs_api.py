@@ -223,13 +223,5 @@ def test_dead_letters_are_listed_and_a_foreign_one_is_not_there(
         assert DeadLetter.objects.get().state == "OPEN"
 
 
-def test_the_schemas_of_our_documents(client: Client, world: SimpleNamespace, token: Callable[..., Any]) -> None:
-    bob = token(world.a.bob)
-    names = [row["name"] for row in client.get("/v1/schemas", headers=bob).json()["results"]]
-    for name in names:
-        assert "$schema" in client.get(f"/v1/schemas/{name}", headers=bob).json()
-    assert client.get("/v1/schemas/other", headers=bob).status_code == 404
-
-
 def test_a_run_that_never_was_is_not_there(client: Client, world: SimpleNamespace, token: Callable[..., Any]) -> None:
     assert client.get(f"/v1/runs/{ids.uuid7()}", headers=token(world.a.dana)).status_code == 404
