@@ -1,0 +1,1 @@
+"""What was written down before the rules that it judges."""
