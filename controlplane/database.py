@@ -147,10 +147,21 @@ def _configure_embedded(locator: Locator, folder: Path, *, durable: bool) -> Non
 
 
 def stop_embedded(locator: Locator) -> bool:
-    """Stop the embedded server, ending its sessions; False when none was running."""
-    if not (locator.embedded_folder / "postmaster.pid").exists():
+    """Stop the embedded server, ending its sessions; False when none was running, also when it was killed."""
+    if not _alive(locator.embedded_folder / "postmaster.pid"):
         return False
     _pg_ctl(locator.embedded_folder, "stop")
+    return True
+
+
+def _alive(note: Path) -> bool:
+    """Whether the process whose id is in the first line of the file exists."""
+    try:
+        os.kill(int(note.read_text().split()[0]), 0)
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    except PermissionError:
+        return True
     return True
 
 
