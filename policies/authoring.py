@@ -4,14 +4,14 @@ Done in a child of its own, so that a draft never touches the evaluator that ser
 """
 
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 from policies import canary, gate, packs
-from policies.engine import embedded
+from policies.engine import workshop
 from policies.engine.process import EvaluatorProcess, Refusal
 from policies.engine.protocol import DECISION_ENTRYPOINT
+from policies.engine.workshop import Purpose
 from policies.errors import PolicyRefused
 from policies.gate import Finding
 from policies.types import Effect, PackSource
@@ -24,7 +24,7 @@ _TEST = re.compile(r"test_[a-z0-9_]{1,100}")
 def check(sources: Mapping[str, PackSource], *, confined_only: bool) -> None:
     """Raises PolicyRefused with `findings`, or PointFailure when no evaluator can be had or one was stalled."""
     refuse([Finding(name, "bad_name", name) for name in sources if not _allowed_name(name)])
-    with _author(confined_only) as author:
+    with workshop.evaluator(Purpose.AUTHORING, confined_only=confined_only) as author:
         trees = _parsed(author, sources)
         refuse(_gated(trees))
         refuse(_tested(author, sources, trees))
@@ -50,15 +50,6 @@ def refuse(findings: list[Finding]) -> None:
 
 def _allowed_name(name: str) -> bool:
     return _NAME.fullmatch(name) is not None and name not in gate.RESERVED
-
-
-@contextmanager
-def _author(confined_only: bool) -> Iterator[EvaluatorProcess]:
-    process = embedded.start(confined_only=confined_only)
-    try:
-        yield process
-    finally:
-        process.kill()
 
 
 def _parsed(author: EvaluatorProcess, sources: Mapping[str, PackSource]) -> dict[str, dict[str, Any]]:

@@ -1,6 +1,7 @@
 """Recorded decisions, decided again under the bundle that made them and under a candidate, in a child of its own."""
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,9 +14,11 @@ from django.db import transaction
 from controlplane.lib import clock
 from policies import authoring, bundles, contract, impact, point
 from policies.bundles import ROOT
-from policies.engine import embedded
+from policies.engine import workshop
+from policies.engine.pool import LOAD_S, loading
 from policies.engine.process import EvaluatorProcess, Refusal
 from policies.engine.protocol import DECISION_ENTRYPOINT, PointFailure, Program
+from policies.engine.workshop import Purpose
 from policies.errors import BundleInvalid
 from policies.impact import Gap, Impact, Past
 from policies.models import Bundle, DecisionRecord
@@ -24,8 +27,10 @@ from tenants import payloads
 from tenants.errors import PayloadExpired
 
 BATCH = 200
-EVALUATION_S = 1.0
-LOAD_S = 10.0
+AT_ONCE = 50
+TOGETHER_S, EVALUATION_S = 5.0, 1.0
+KILLS = 4
+"""So often a program may end its evaluator in one slice (once for many at once); then it counts as failing."""
 FAR_NS = 1 << 62
 """A trial never expires: that a bundle was fresh is not what is asked here."""
 
@@ -33,52 +38,86 @@ PEP_RULE = "interlock.pep"
 _TRIAL = {"revision": "trial", "seq": 1, "issued_ns": 0, "not_after_ns": FAR_NS}
 
 
+Document = Mapping[str, Any]
+Row = tuple[DecisionRecord, dict[str, Any] | None]
+
+
 class Trial:
     """A confined evaluator for programs that decide nothing; replaced when a program kills it."""
 
     def __init__(self) -> None:
         self._process: EvaluatorProcess | None = None
-        self._held: set[str] = set()
+        self._held: frozenset[str] = frozenset()
+        self._kills: Counter[str] = Counter()
 
-    def decide(self, program: Program, document: Mapping[str, Any]) -> Verdict | None:
-        """None when there is no answer that a gateway would accept."""
+    def decide(self, program: Program, documents: Sequence[Document]) -> list[Verdict | None]:
+        """For each document the verdict, None where there is no answer that a gateway would accept."""
+        found: list[Verdict | None] = []
+        for start in range(0, len(documents), AT_ONCE):
+            found += self._few(program, documents[start : start + AT_ONCE])
+        return found
+
+    def _few(self, program: Program, documents: Sequence[Document]) -> list[Verdict | None]:
+        """Together; after a failure one by one, so that it costs only the documents that it is about."""
         try:
-            answer = self._child(program).ask(_question(program, document), deadline_s=EVALUATION_S)
-            if not isinstance(answer, dict):
-                return None
-            told = program.data[ROOT]["bundle"]
-            asked = str(document.get("request_id", ""))
-            return contract.read_decision(answer, request_id=asked, revision=told["revision"], seq=told["seq"])
+            return self._asked(program, documents, TOGETHER_S)
+        except PointFailure:
+            return [self._alone(program, document) for document in documents]
+
+    def _alone(self, program: Program, document: Document) -> Verdict | None:
+        try:
+            return self._asked(program, [document], EVALUATION_S)[0]
+        except PointFailure:
+            return None
+
+    def _asked(self, program: Program, documents: Sequence[Document], deadline_s: float) -> list[Verdict | None]:
+        if self._kills[program.key] >= KILLS:
+            return [None] * len(documents)
+        common = {"verb": "evaluate_many", "key": program.key, "entrypoint": DECISION_ENTRYPOINT}
+        try:
+            child = self._child(program)
+            answers = child.ask({**common, "documents": [dict(d) for d in documents]}, deadline_s=deadline_s)
         except Refusal:
-            return None
-        except PointFailure as failure:
-            if failure.code != "bad_decision":
-                self.close()
-            return None
+            return [None] * len(documents)
+        except PointFailure:
+            self._kills[program.key] += 1
+            raise
+        return [_verdict(program, *pair) for pair in zip(documents, answers, strict=True)]
 
     def close(self) -> None:
         if self._process is not None:
             self._process.kill()
-        self._process, self._held = None, set()
+        self._process, self._held = None, frozenset()
 
     def _child(self, program: Program) -> EvaluatorProcess:
         if self._process is None or not self._process.alive:
             self.close()
-            self._process = embedded.start(confined_only=settings.INTERLOCK_PRODUCTION)
+            self._process = workshop.start(confined_only=settings.INTERLOCK_PRODUCTION)
         if program.key not in self._held:
-            load = {"verb": "load", "modules": dict(program.modules), "data": dict(program.data)}
-            self._process.ask({**load, "key": program.key, "entrypoint": DECISION_ENTRYPOINT}, deadline_s=LOAD_S)
-            self._held.add(program.key)
+            held = self._process.ask(loading(program, DECISION_ENTRYPOINT), deadline_s=LOAD_S)
+            self._held = frozenset(held)
         return self._process
+
+
+def _verdict(program: Program, document: Document, answer: Mapping[str, Any]) -> Verdict | None:
+    told = program.data[ROOT]["bundle"]
+    asked = str(document.get("request_id", ""))
+    try:
+        return contract.read_decision(
+            answer.get("value", {}), request_id=asked, revision=told["revision"], seq=told["seq"]
+        )
+    except PointFailure:
+        return None
 
 
 @contextmanager
 def trial() -> Iterator[Trial]:
     made = Trial()
-    try:
-        yield made
-    finally:
-        made.close()
+    with workshop.place(Purpose.SIMULATION):
+        try:
+            yield made
+        finally:
+            made.close()
 
 
 def candidate(packs: Mapping[str, PackSource]) -> Program:
@@ -112,14 +151,10 @@ class Backtest:
         with trial() as evaluator:
             while not self.over and clock.monotonic() < until:
                 rows = _batch(selection, self.cursor, min(BATCH, selection.most - self.done))
-                for row, document in rows:
-                    _weigh(self.impact, evaluator, controls, program, row, document)
+                _weigh(self.impact, evaluator, controls, program, rows)
                 self.done += len(rows)
                 self.cursor = rows[-1][0].pk if rows else self.cursor
                 self.over = not rows or self.done >= selection.most
-
-
-Row = tuple[DecisionRecord, dict[str, Any] | None]
 
 
 @transaction.atomic
@@ -140,25 +175,46 @@ def _input(row: DecisionRecord) -> dict[str, Any] | None:
     return found
 
 
-def _weigh(
-    found: Impact,
-    evaluator: Trial,
-    controls: "_Controls",
-    program: Program,
-    row: DecisionRecord,
-    document: dict[str, Any] | None,
-) -> None:
+def _weigh(found: Impact, evaluator: Trial, controls: "_Controls", program: Program, rows: Sequence[Row]) -> None:
     """The control run first: what cannot be reproduced proves nothing."""
-    gap = _gap(row, document)
-    control = None if gap else controls.of(row)
-    if gap or control is None or document is None:
-        found.leave_out(gap or Gap.NO_BUNDLE)
-        return
-    past, again = _past(row, document), evaluator.decide(control, document)
-    if again is None or not past.agrees(again):
-        found.leave_out(Gap.NOT_REPRODUCED)
-        return
-    found.weigh(past, evaluator.decide(program, document))
+    reproduced = _reproduced(found, evaluator, controls, rows)
+    verdicts = evaluator.decide(program, [document for _, document in reproduced])
+    for (past, _), verdict in zip(reproduced, verdicts, strict=True):
+        found.weigh(past, verdict)
+
+
+def _reproduced(
+    found: Impact, evaluator: Trial, controls: "_Controls", rows: Sequence[Row]
+) -> list[tuple[Past, Document]]:
+    """What came out as recorded under the bundle that decided, in the order of the rows; the rest is left out."""
+    again: dict[UUID, Verdict | None] = {}
+    covered: list[tuple[DecisionRecord, Document]] = []
+    for control, group in _by_control(found, controls, rows):
+        covered += group
+        verdicts = evaluator.decide(control, [document for _, document in group])
+        again |= {row.pk: verdict for (row, _), verdict in zip(group, verdicts, strict=True)}
+    kept = []
+    for row, document in sorted(covered, key=lambda pair: pair[0].pk, reverse=True):
+        past, verdict = _past(row, document), again[row.pk]
+        if verdict is None or not past.agrees(verdict):
+            found.leave_out(Gap.NOT_REPRODUCED)
+        else:
+            kept.append((past, document))
+    return kept
+
+
+def _by_control(
+    found: Impact, controls: "_Controls", rows: Sequence[Row]
+) -> list[tuple[Program, list[tuple[DecisionRecord, Document]]]]:
+    grouped: dict[str, tuple[Program, list[tuple[DecisionRecord, Document]]]] = {}
+    for row, document in rows:
+        gap = _gap(row, document)
+        control = None if gap else controls.of(row)
+        if gap or control is None or document is None:
+            found.leave_out(gap or Gap.NO_BUNDLE)
+        else:
+            grouped.setdefault(control.key, (control, []))[1].append((row, document))
+    return list(grouped.values())
 
 
 def _gap(row: DecisionRecord, document: dict[str, Any] | None) -> Gap | None:
@@ -205,8 +261,3 @@ def _recorded_program(sha256: str, seq: int) -> Program | None:
     told = {"revision": contents.revision, "seq": seq, "issued_ns": 0, "not_after_ns": FAR_NS}
     inner = {**dict(contents.data).get(ROOT, {}), "bundle": told}
     return Program(f"control {sha256}:{seq}", contents.modules, {ROOT: inner})
-
-
-def _question(program: Program, document: Mapping[str, Any]) -> dict[str, Any]:
-    common = {"verb": "evaluate", "key": program.key, "entrypoint": DECISION_ENTRYPOINT}
-    return {**common, "document": dict(document)}

@@ -1,26 +1,28 @@
-"""The embedded decision point: the real OPA in a confined child, one per process, started at the first question.
+"""The embedded decision point: the real OPA in confined children, started at the first question.
 
-Safe under threads (one lock), and under fork: a forked copy forgets the parent's child and starts its own.
+Safe under threads (each question takes a seat), and under fork: a forked copy forgets the parent's children and
+starts its own. Drafts and trials never come here: they have children of their own (`workshop`).
 """
 
 import os
-import threading
 import weakref
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 from controlplane.lib import clock
 from controlplane.lib.logs import get_logger
 from policies.engine import conformance
-from policies.engine.process import EvaluatorProcess, Refusal
+from policies.engine.pool import LOAD_S, Pool, Seat, loading
+from policies.engine.process import MEMORY_MB, EvaluatorProcess, Refusal
 from policies.engine.protocol import DECISION_ENTRYPOINT, JsonObject, Layers, PointFailure, Program
 from policies.engine.quarantine import Quarantine
 
 log = get_logger(__name__)
 T = TypeVar("T")
 
-LOAD_S = 5.0
+SEATS = 2
+LARGEST_DECISION = 1 << 20
 _QUEUE_S = 2.0
 _ATTEMPTS = 2
 _live: "weakref.WeakSet[EmbeddedPoint]" = weakref.WeakSet()
@@ -29,23 +31,21 @@ _live: "weakref.WeakSet[EmbeddedPoint]" = weakref.WeakSet()
 class EmbeddedPoint:
     """A DecisionPoint. `deadline_s` bounds one evaluation; `confined_only` refuses a child that lacks a layer."""
 
-    def __init__(self, *, deadline_s: float, confined_only: bool, memory_mb: int = 384) -> None:
+    def __init__(
+        self, *, deadline_s: float, confined_only: bool, memory_mb: int = MEMORY_MB, seats: int = SEATS
+    ) -> None:
         self._deadline_s = deadline_s
-        self._confined_only = confined_only
-        self._memory_mb = memory_mb
-        self._lock = threading.Lock()
         self._quarantine = Quarantine()
-        self._process: EvaluatorProcess | None = None
-        self._held: list[str] = []
+        self._pool = Pool(lambda: start(confined_only=confined_only, memory_mb=memory_mb), seats=seats)
         _live.add(self)
 
     def evaluate(self, program: Program, document: JsonObject) -> JsonObject:
         """See DecisionPoint. An evaluation is pure, so a killed child earns the question one second try."""
-        with self._turn():
+        with self._pool.seat(program.key, wait_s=_QUEUE_S + self._deadline_s) as seat:
             for attempt in range(1, _ATTEMPTS + 1):
                 self._refuse_quarantined(program)
                 try:
-                    return self._decide(program, document)
+                    return self._decide(seat, program, document)
                 except PointFailure as failure:
                     if attempt == _ATTEMPTS or failure.code not in {"pdp_timeout", "pdp_unavailable"}:
                         raise
@@ -53,77 +53,52 @@ class EmbeddedPoint:
         raise PointFailure("pdp_unavailable")
 
     def layers(self) -> Layers:
-        with self._turn():
-            return self._child().layers
+        with self._pool.seat("", wait_s=_QUEUE_S) as seat:
+            return seat.child().layers
+
+    def pids(self) -> list[int]:
+        """The processes of the children that are running now."""
+        return self._pool.pids()
 
     def close(self) -> None:
-        """Kill the child, if there is one; the next question starts another."""
-        with self._turn():
-            self._drop()
+        """Kill the children; the next question starts another."""
+        self._pool.close(wait_s=_QUEUE_S + self._deadline_s)
 
-    def _decide(self, program: Program, document: JsonObject) -> JsonObject:
-        child = self._loaded(program)
+    def after_fork(self) -> None:
+        self._pool.after_fork()
+
+    def _decide(self, seat: Seat, program: Program, document: JsonObject) -> JsonObject:
+        if not seat.holds(program.key):
+            self._blaming(seat, program, partial(seat.load, program, DECISION_ENTRYPOINT))
         request = {"verb": "evaluate", "key": program.key, "entrypoint": DECISION_ENTRYPOINT, "document": document}
-        answer = self._blaming(program, lambda: child.ask(request, deadline_s=self._deadline_s))
+        asked = partial(seat.child().ask, request, deadline_s=self._deadline_s, largest=LARGEST_DECISION)
+        answer = self._blaming(seat, program, asked)
         if not isinstance(answer, dict):
             raise PointFailure("bad_decision", "the decision is not an object")
         return answer
 
-    def _loaded(self, program: Program) -> EvaluatorProcess:
-        """A child that holds the program. Our list of what it holds is shorter than its own."""
-        child = self._child()
-        if program.key not in self._held:
-            self._blaming(program, lambda: child.ask(_load(program, DECISION_ENTRYPOINT), deadline_s=LOAD_S))
-            self._held = [*self._held[-15:], program.key]
-        return child
-
-    def _blaming(self, program: Program, question: Callable[[], T]) -> T:
+    def _blaming(self, seat: Seat, program: Program, question: Callable[[], T]) -> T:
+        """A child that died over a program counts against that program."""
+        child = seat.child()
         try:
             return question()
         except Refusal as refusal:
             log.warning("evaluator refused", extra={"code": refusal.code, "reason": refusal.message})
             raise PointFailure("pdp_error", refusal.code) from refusal
         except PointFailure:
-            self._drop()
-            self._quarantine.killed(program.key, clock.monotonic())
+            if not child.alive:
+                seat.vacate()
+                self._quarantine.killed(program.key, clock.monotonic())
             raise
 
     def _refuse_quarantined(self, program: Program) -> None:
         if self._quarantine.holds(program.key, clock.monotonic()):
             raise PointFailure("pdp_quarantined", "this bundle ended its evaluator several times in a minute")
 
-    def _child(self) -> EvaluatorProcess:
-        if self._process is None or not self._process.alive:
-            self._drop()
-            self._process = start(confined_only=self._confined_only, memory_mb=self._memory_mb)
-        return self._process
 
-    def _drop(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-        self._process, self._held = None, []
-
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        """One question at a time; whoever waits too long is denied rather than queued without end."""
-        if not self._lock.acquire(timeout=_QUEUE_S + self._deadline_s):
-            raise PointFailure("pdp_timeout", "the evaluator is busy")
-        try:
-            yield
-        finally:
-            self._lock.release()
-
-    def after_fork(self) -> None:
-        """In the forked copy: the lock may be held by a thread that is not here, the child is not ours."""
-        inherited = self._process
-        self._lock, self._process, self._held = threading.Lock(), None, []
-        if inherited is not None and inherited.alive:
-            inherited.forget()
-
-
-def start(*, confined_only: bool, memory_mb: int = 384) -> EvaluatorProcess:
+def start(*, confined_only: bool, memory_mb: int = MEMORY_MB, nice: int = 0) -> EvaluatorProcess:
     """A child that passed the conformance test, confined if that is asked for. Raises PointFailure."""
-    process = EvaluatorProcess(memory_mb=memory_mb)
+    process = EvaluatorProcess(memory_mb=memory_mb, nice=nice)
     try:
         _refuse_unconfined(process.layers, confined_only=confined_only)
         _refuse_nonconforming(process)
@@ -145,22 +120,12 @@ def _refuse_nonconforming(process: EvaluatorProcess) -> None:
     program = conformance.PROGRAM
     request = {"verb": "evaluate", "key": program.key, "entrypoint": conformance.ENTRYPOINT, "document": {}}
     try:
-        process.ask(_load(program, conformance.ENTRYPOINT), deadline_s=LOAD_S)
+        process.ask(loading(program, conformance.ENTRYPOINT), deadline_s=LOAD_S)
         wrong = conformance.differences(process.ask(request, deadline_s=LOAD_S))
     except Refusal as refusal:
         wrong = [str(refusal)]
     if wrong:
         raise PointFailure("pdp_nonconforming", f"the engine answers differently: {wrong}")
-
-
-def _load(program: Program, entrypoint: str) -> JsonObject:
-    return {
-        "verb": "load",
-        "key": program.key,
-        "modules": dict(program.modules),
-        "data": dict(program.data),
-        "entrypoint": entrypoint,
-    }
 
 
 def _after_fork() -> None:

@@ -23,10 +23,10 @@ def pack(message: dict[str, Any]) -> bytes:
     return HEADER.pack(len(body)) + body
 
 
-def length_of(header: bytes) -> int:
-    """Bytes of the body that follows a header; raises BadFrame above `LARGEST`."""
+def length_of(header: bytes, largest: int = LARGEST) -> int:
+    """Bytes of the body that follows a header; raises BadFrame above `largest`."""
     size: int = HEADER.unpack(header)[0]
-    if size > LARGEST:
+    if size > largest:
         raise BadFrame(f"frame of {size} bytes")
     return size
 

@@ -21,6 +21,7 @@ _CHILD = Path(__file__).with_name("child.py")
 _ABOVE_PROTOCOL = 10
 _ALARM_MARGIN_S = 0.5
 START_S = 15.0
+MEMORY_MB = 384
 
 
 class Refusal(Exception):
@@ -38,8 +39,8 @@ class EvaluatorProcess:
     Any doubt (late, cut off, malformed) kills it; a dead one is never asked again.
     """
 
-    def __init__(self, *, memory_mb: int = 384) -> None:
-        self._requests, self._replies, self.pid = _spawn(memory_mb)
+    def __init__(self, *, memory_mb: int = MEMORY_MB, nice: int = 0) -> None:
+        self._requests, self._replies, self.pid = _spawn(memory_mb, nice)
         self._sequence = 0
         self._alive = True
         self.layers = self._greeting()
@@ -48,16 +49,17 @@ class EvaluatorProcess:
     def alive(self) -> bool:
         return self._alive
 
-    def ask(self, request: Mapping[str, Any], *, deadline_s: float) -> Any:
-        """The value of the answer. Raises Refusal, or PointFailure `pdp_timeout` / `pdp_unavailable`."""
+    def ask(self, request: Mapping[str, Any], *, deadline_s: float, largest: int = framing.LARGEST) -> Any:
+        """The value of the answer, of at most `largest` bytes. Raises Refusal, or PointFailure `pdp_timeout`,
+        `pdp_unavailable`, and `pdp_error` for a request that cannot be put into a message (nobody is killed for it)."""
         if not self._alive:
             raise PointFailure("pdp_unavailable", "the evaluator has ended")
         self._sequence += 1
-        message = {**request, "id": self._sequence, "alarm_s": deadline_s + _ALARM_MARGIN_S}
+        frame = _packed({**request, "id": self._sequence, "alarm_s": deadline_s + _ALARM_MARGIN_S})
         until = clock.monotonic() + deadline_s
         with self._killed_on_doubt():
-            self._send(framing.pack(message), until)
-            answer = self._receive(until)
+            self._send(frame, until)
+            answer = self._receive(until, largest)
             if answer.get("id") != self._sequence:
                 raise PointFailure("pdp_unavailable", "the answer belongs to another question")
         return _value(answer)
@@ -103,8 +105,8 @@ class EvaluatorProcess:
             _ready(self._requests, select.POLLOUT, until)
             view = view[os.write(self._requests, view) :]
 
-    def _receive(self, until: float) -> dict[str, Any]:
-        size = framing.length_of(self._read(framing.HEADER.size, until))
+    def _receive(self, until: float, largest: int = framing.LARGEST) -> dict[str, Any]:
+        size = framing.length_of(self._read(framing.HEADER.size, until), largest)
         return framing.unpack(self._read(size, until))
 
     def _read(self, size: int, until: float) -> bytes:
@@ -116,6 +118,13 @@ class EvaluatorProcess:
                 raise PointFailure("pdp_unavailable", "the evaluator ended in the middle of an answer")
             content += piece
         return bytes(content)
+
+
+def _packed(message: dict[str, Any]) -> bytes:
+    try:
+        return framing.pack(message)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise PointFailure("pdp_error", f"the question does not fit into a message: {error}"[:200]) from error
 
 
 def _value(answer: Mapping[str, Any]) -> Any:
@@ -133,7 +142,7 @@ def _ready(end: int, event: int, until: float) -> None:
         raise PointFailure("pdp_timeout", "no answer within the deadline")
 
 
-def _spawn(memory_mb: int) -> tuple[int, int, int]:
+def _spawn(memory_mb: int, nice: int) -> tuple[int, int, int]:
     """Start the child with nothing of ours: no environment, no descriptor but the two pipes, no import path.
 
     posix_spawn, not fork: the caller may have any number of threads.
@@ -148,7 +157,7 @@ def _spawn(memory_mb: int) -> tuple[int, int, int]:
             (os.POSIX_SPAWN_DUP2, child_in, 3),
             (os.POSIX_SPAWN_DUP2, child_out, 4),
         ]
-        pid = os.posix_spawn(sys.executable, _command(memory_mb), {}, file_actions=actions, setsigdef=_SIGNALS)
+        pid = os.posix_spawn(sys.executable, _command(memory_mb, nice), {}, file_actions=actions, setsigdef=_SIGNALS)
     except OSError as error:
         os.close(requests)
         os.close(replies)
@@ -174,8 +183,8 @@ def _pipe() -> tuple[int, int]:
     return moved[0], moved[1]
 
 
-def _command(memory_mb: int) -> list[str]:
-    config = {"library": _library_folder(), "readable": _readable(), "memory_mb": memory_mb}
+def _command(memory_mb: int, nice: int) -> list[str]:
+    config = {"library": _library_folder(), "readable": _readable(), "memory_mb": memory_mb, "nice": nice}
     return [sys.executable, "-I", "-S", "-B", str(_CHILD), json.dumps(config)]
 
 

@@ -68,7 +68,7 @@ def test_with_the_pdp_killed_nothing_is_sent(
         assert ground.go(ready, _read(ready, vendors)).state is CallState.SUCCEEDED
         before = len(_requests(vendors))
         monkeypatch.setattr(embedded, "start", refuse)
-        os.kill(own._process.pid, signal.SIGKILL)
+        os.kill(own.pids()[0], signal.SIGKILL)
         done = ground.go(ready, _read(ready, vendors))
     assert (done.state, done.code) == (CallState.DENIED, "pdp_unavailable")
     assert len(_requests(vendors)) == before

@@ -26,8 +26,7 @@ def point() -> Iterator[EmbeddedPoint]:
 
 def pid_of(point: EmbeddedPoint) -> int:
     point.layers()
-    assert point._process is not None
-    return point._process.pid
+    return point.pids()[0]
 
 
 def test_a_killed_child_is_replaced_within_the_question(point: EmbeddedPoint) -> None:
@@ -67,7 +66,7 @@ def test_a_forked_copy_starts_its_own_child_even_while_the_lock_is_held(point: E
     mine = pid_of(point)
     context = get_context("fork")
     answers = context.Queue()
-    with point._lock:
+    with point._pool._turn:
         copy = context.Process(target=_in_the_copy, args=(point, answers))
         copy.start()
         answer, theirs = answers.get(timeout=20)
