@@ -1,13 +1,16 @@
 """The only fetch for views. What is foreign is missing."""
 
 import json
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
 from controlplane.lib.errors import NotFound
 from policies import active as activity
+from policies import searching
 from policies.engine.protocol import PointFailure
 from policies.models import Activation, DecisionRecord, PolicyVersion, Simulation, Standing
+from policies.searching import Wanted
 from policies.types import Effect
 from tenants import access as places
 from tenants import payloads
@@ -63,22 +66,24 @@ def decisions_for_run(actor: Actor, run_id: UUID) -> list[DecisionRecord]:
 def list_decisions(
     actor: Actor,
     *,
-    workspace_id: UUID | None = None,
-    environment_id: UUID | None = None,
+    wanted: Wanted | None = None,
     effect: Effect | None = None,
     before: UUID | None = None,
     limit: int = 50,
 ) -> list[DecisionRecord]:
-    """Newest first; `before` is the id of the last row of the page before."""
+    """Newest first; `before` is the id of the last row of the page before. `effect` alone is short for `wanted`."""
+    looked_for = wanted or Wanted(effects=(effect,) if effect else ())
     rows = DecisionRecord.objects.filter(workspace_id__in=places.workspace_ids(actor))
-    wanted = {
-        "workspace_id": workspace_id,
-        "environment_id": environment_id,
-        "effect": effect,
-        "id__lt": before,
-    }
-    rows = rows.filter(**{name: value for name, value in wanted.items() if value is not None})
+    rows = searching.among(rows, looked_for, _environment_ids(actor, looked_for.environments))
+    if before is not None:
+        rows = rows.filter(pk__lt=before)
     return list(rows.order_by("-id")[: min(limit, _MOST)])
+
+
+def _environment_ids(actor: Actor, named: Collection[str]) -> list[UUID]:
+    """Ids of the environments of that id or slug which the actor may view."""
+    seen = places.environments(actor) if named else []
+    return [place.pk for place in seen if {str(place.pk), place.slug} & set(named)]
 
 
 def decision(actor: Actor, decision_id: UUID) -> DecisionRecord:

@@ -139,10 +139,33 @@ class DecisionRecord(TenantModel):
         indexes = [
             models.Index(fields=["tenant", "run_id", "id"], name="policy_decision_of_run"),
             models.Index(fields=["tenant", "workspace_id", "-id"], name="policy_decision_recent"),
+            models.Index(fields=["tenant", "effect", "-id"], name="policy_decision_by_effect"),
+            models.Index(fields=["tenant", "tool", "-id"], name="policy_decision_by_tool"),
+            models.Index(fields=["tenant", "environment_id", "-id"], name="policy_decision_by_place"),
+            models.Index(fields=["tenant", "actor_id", "-id"], name="policy_decision_by_actor"),
         ]
 
     def __str__(self) -> str:
         return f"{self.effect} {self.tool or self.workflow}"
+
+
+class DecisionReason(TenantModel):
+    """A reason of a decision as a row, to search by. The database writes it with the decision (a trigger), so none is
+    without; operators on the JSON itself cannot use an index under row security."""
+
+    decision_id = models.UUIDField()
+    effect = models.CharField(max_length=16)
+    rule = models.CharField(max_length=200)
+    code = models.CharField(max_length=80)
+
+    class Meta(TenantModel.Meta):
+        indexes = [
+            models.Index(fields=["tenant", "rule", "-decision_id"], name="policy_reason_by_rule"),
+            models.Index(fields=["tenant", "code", "-decision_id"], name="policy_reason_by_code"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.rule}: {self.code}"
 
 
 class PointStatus(TenantModel):

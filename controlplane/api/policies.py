@@ -10,16 +10,27 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from controlplane.api import paging
-from controlplane.lib.errors import Invalid
 from policies import access
 from policies.models import Activation as ActivationRow
 from policies.models import Standing
+from policies.searching import Wanted
 from policies.types import Effect
 from tenants import access as places
 from tenants.http import ApiView
 
 EFFECTS = [effect.value for effect in Effect]
-EFFECT = OpenApiParameter("effect", str, enum=EFFECTS, description="Only decisions with this effect")
+SEARCH = [
+    OpenApiParameter("effect", str, many=True, enum=EFFECTS, description="Any of these effects"),
+    OpenApiParameter("rule", str, description="A reason of this rule, such as interlock.packs.triage.write"),
+    OpenApiParameter("code", str, description="A reason with this code; together with `rule`, of that rule"),
+    OpenApiParameter("tool", str, description="About this tool"),
+    OpenApiParameter("workflow", str, description="Within this workflow"),
+    OpenApiParameter("run", OpenApiTypes.UUID, description="Of this run"),
+    OpenApiParameter("environment", str, many=True, description="In any of these environments, by id or slug"),
+    OpenApiParameter("actor", OpenApiTypes.UUID, description="Asked for by this person, service or agent"),
+    OpenApiParameter("since", OpenApiTypes.DATETIME, description="Not before this time"),
+    OpenApiParameter("until", OpenApiTypes.DATETIME, description="Before this time"),
+]
 
 
 class Activation(serializers.Serializer[Any]):
@@ -58,6 +69,8 @@ class Decision(serializers.Serializer[Any]):
     tool = serializers.CharField()
     workflow = serializers.CharField()
     codes = serializers.SerializerMethodField()
+    environment_id = serializers.UUIDField()
+    actor_id = serializers.UUIDField()
     run = serializers.UUIDField(source="run_id", allow_null=True)
     call = serializers.UUIDField(source="call_id", allow_null=True)
     revision = serializers.CharField()
@@ -97,16 +110,12 @@ class Activations(ApiView):
 
 class Decisions(ApiView):
     @extend_schema(
-        operation_id="decisions_list", parameters=[EFFECT, *paging.PARAMETERS], responses=paging.page_of(Decision)
+        operation_id="decisions_list", parameters=[*SEARCH, *paging.PARAMETERS], responses=paging.page_of(Decision)
     )
     def get(self, request: Request) -> Response:
-        """Newest first."""
-        page, effect = paging.asked(request), request.query_params.get("effect")
-        if effect is not None and effect not in EFFECTS:
-            raise Invalid(f"effect is one of {', '.join(EFFECTS)}", field="effect")
-        rows = access.list_decisions(
-            self.actor, effect=Effect(effect) if effect else None, before=page.before, limit=page.limit + 1
-        )
+        """Newest first. The same search as in the console: filters narrow, several values of one widen it."""
+        page, wanted = paging.asked(request), Wanted.read(dict(request.query_params.lists()))
+        rows = access.list_decisions(self.actor, wanted=wanted, before=page.before, limit=page.limit + 1)
         return Response(paging.envelope(rows, page, lambda row: Decision(row).data))
 
 

@@ -38,13 +38,25 @@ def active(form: Output = Format.TABLE) -> None:
 
 @app.command()
 def decisions(
-    effect: Annotated[str | None, typer.Option(help="only this effect, e.g. DENY")] = None,
+    effect: Annotated[list[str] | None, typer.Option(help="only this effect, e.g. DENY; repeat it for several")] = None,
+    rule: Annotated[str | None, typer.Option(help="with a reason of this rule")] = None,
+    code: Annotated[str | None, typer.Option(help="with a reason of this code")] = None,
+    tool: Annotated[str | None, typer.Option(help="about this tool")] = None,
+    workflow: Annotated[str | None, typer.Option(help="within this workflow")] = None,
+    run: Annotated[str | None, typer.Option(help="of this run (id)")] = None,
+    environment: Annotated[list[str] | None, typer.Option(help="in this environment (slug or id)")] = None,
+    actor: Annotated[str | None, typer.Option(help="asked for by this person or service (id)")] = None,
+    since: Annotated[str | None, typer.Option(help="RFC 3339: not before")] = None,
+    until: Annotated[str | None, typer.Option(help="RFC 3339: before")] = None,
     limit: Limit = 50,
     form: Output = Format.TABLE,
 ) -> None:
-    """Newest first."""
+    """What was decided, newest first; every filter narrows."""
+    wanted = {"rule": rule, "code": code, "tool": tool, "workflow": workflow, "run": run, "actor": actor}
+    lists = {"effect": effect or None, "environment": environment or None}
     columns = ("id", "effect", "tool", "codes", "run", "decided_at")
-    output.rows(connect().pages("/v1/decisions", limit, effect=effect), columns, form, "no decisions yet")
+    rows = connect().pages("/v1/decisions", limit, **wanted, **lists, since=since, until=until)
+    output.rows(rows, columns, form, "no decision matches")
 
 
 @app.command()

@@ -38,6 +38,10 @@ class QueryState:
         """The query string of the next page: the same filters, below the cursor."""
         return self._encode({**self.chosen, "before": (cursor,)})
 
+    def with_only(self, name: str, value: str) -> str:
+        """The query string of the first page with this one value in the place of the filter's own."""
+        return self._encode({**self.chosen, name: (value,)})
+
     def newest(self) -> str:
         return self._encode(self.chosen)
 

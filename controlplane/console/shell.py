@@ -25,7 +25,12 @@ NAVIGATION = (
         ("reconcile", "u", "Reconcile"),
         ("dead-letters", "d", "Dead letters"),
     ),
-    (("workflows", "w", "Workflows"), ("policies", "p", "Policies"), ("connectors", "c", "Connectors")),
+    (
+        ("workflows", "w", "Workflows"),
+        ("policies", "p", "Policies"),
+        ("decisions", "l", "Decision log"),
+        ("connectors", "c", "Connectors"),
+    ),
     (("costs", "o", "Costs"), ("evidence", "e", "Evidence"), ("halts", "k", "Kill switch")),
 )
 

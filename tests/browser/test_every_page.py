@@ -28,6 +28,7 @@ PAGES = [
     "/o/a/dead-letters/",
     "/o/a/workflows/",
     "/o/a/policies/",
+    "/o/a/policies/decisions/",
     "/o/a/connectors/",
     "/o/a/costs/",
     "/o/a/evidence/",

@@ -21,6 +21,8 @@ PAGES = [
     "dead-letters/",
     "workflows/",
     "policies/",
+    "policies/decisions/",
+    "policies/decisions/?effect=DENY&rule=interlock.packs.triage&since=2026-01-01T00:00",
     "connectors/",
     "costs/",
     "evidence/",

@@ -26,3 +26,8 @@ def test_blank_values_are_no_filter() -> None:
     state = parse(("workflow", [" "]))
     assert not state.filtered
     assert state.first("workflow") == ""
+
+
+def test_a_filter_is_replaced_and_the_page_starts_anew() -> None:
+    state = parse(("status", ["failed", "dead"]), ("workflow", ["a"]), ("before", ["abc"]))
+    assert state.with_only("status", "dead") == "?status=dead&workflow=a"
