@@ -15,11 +15,12 @@ from django.db import connection, transaction
 
 from controlplane.lib import clock
 from policies import bundles, freshness, jws, point
-from policies.bundles import Contents
+from policies.bundles import ROOT, Contents
 from policies.engine.protocol import PointFailure, Program
 from policies.errors import BundleInvalid
 from policies.freshness import Statement
 from policies.models import Activation, Bundle, Standing
+from policies.types import Asked
 from tenants import quick, scope
 
 _KEPT = 16
@@ -32,10 +33,15 @@ _activations: dict[UUID, Activation] = {}
 
 @dataclass(frozen=True, slots=True)
 class Active:
-    """A fresh statement and the program it is about."""
+    """A fresh statement and the program it is about. `asked`: what else the policy wants to be asked about."""
 
     statement: Statement
     program: Program
+
+    @property
+    def asked(self) -> frozenset[Asked]:
+        told = self.program.data[ROOT].get("asked", ())
+        return frozenset(name for name in Asked if name in told)
 
 
 def of(environment_id: UUID) -> Active:

@@ -21,7 +21,7 @@ from policies.engine.protocol import PointFailure
 from policies.events import PolicyDecided
 from policies.freshness import Statement
 from policies.models import DecisionRecord
-from policies.types import Decision, Reason, Verdict
+from policies.types import Asked, Decision, Phase, Reason, Verdict
 from tenants import payloads, quick, scope
 from tenants.actors import Actor
 
@@ -33,11 +33,13 @@ _SHOWN_REASONS = 20
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of a question. `content`: the input's bytes, None when it has none; `statement`: whose policy."""
+    """What came of a question. `content`: the input's bytes, None when it has none; `statement`: whose policy;
+    `asked`: what else it wants to be asked about."""
 
     verdict: Verdict
     content: bytes | None
     statement: Statement | None
+    asked: frozenset[Asked] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +61,18 @@ def ask(
     rules: Callable[[UUID], active.Active] = active.of,
 ) -> Answer:
     """Never raises for doubt: every cause of it is a DENY with its code."""
-    content, statement = None, None
+    content, statement, asked = None, None, frozenset[Asked]()
     try:
         content = contract.encode(document)
         _require_sound(document, workspace_id)
         found = rules(environment_id)
-        statement = found.statement
-        return Answer(_evaluated(found, document), content, statement)
+        statement, asked = found.statement, found.asked
+        return Answer(_evaluated(found, document), content, statement, asked)
     except BadInput as error:
         return Answer(Verdict.denied("bad_input", f"The question is malformed: {error}"), content, statement)
     except PointFailure as failure:
         log.warning("policy decision failed closed", extra={"code": failure.code, "reason": failure.detail})
-        return Answer(Verdict.denied(failure.code, _WORDS.get(failure.code, _NO_ANSWER)), content, statement)
+        return Answer(Verdict.denied(failure.code, _WORDS.get(failure.code, _NO_ANSWER)), content, statement, asked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,7 @@ def _row(kept: Kept, actor: Actor, evidence_id: UUID) -> DecisionRecord:
         effect=decision.effect,
         code=decision.reasons[0].code if decision.reasons else "",
         reasons=[dataclasses.asdict(reason) for reason in decision.reasons],
+        observed=[dataclasses.asdict(reason) for reason in decision.observed],
         obligations=decision.obligations,
         route=decision.route,
         retry_after_s=decision.retry_after_s,
@@ -141,7 +144,11 @@ def _evaluated(found: active.Active, document: dict[str, Any]) -> Verdict:
             log.exception("the decision point raised what it does not declare")
             raise PointFailure("pdp_error", type(error).__name__) from error
     return contract.read_decision(
-        answer, request_id=document["request_id"], revision=found.statement.revision, seq=found.statement.seq
+        answer,
+        request_id=document["request_id"],
+        revision=found.statement.revision,
+        seq=found.statement.seq,
+        phase=contract.phase_of(document),
     )
 
 
@@ -152,9 +159,11 @@ def _event(decision: Decision, answer: Answer, occasion: Occasion, duration_us: 
         environment_id=occasion.environment_id,
         call_id=occasion.call_id,
         action=subject["action"],
+        phase=subject["phase"],
         tool=subject["tool"],
         effect=decision.effect,
         reasons=[_short(reason) for reason in decision.reasons[:_SHOWN_REASONS]],
+        observed=[_short(reason) for reason in decision.observed[:_SHOWN_REASONS]],
         obligations=[str(obligation["type"]) for obligation in decision.obligations],
         revision=decision.revision,
         seq=decision.seq,
@@ -175,6 +184,7 @@ def _subject_of(document: dict[str, Any]) -> dict[str, str]:
     resource = resource if isinstance(resource, dict) else {}
     return {
         "action": _text(document.get("action"), 32),
+        "phase": _text(document.get("phase"), 8) or Phase.BEFORE.value,
         "tool": _text(resource.get("tool"), 200),
         "workflow": _text(resource.get("workflow"), 200),
     }

@@ -14,9 +14,10 @@ from policies.engine.protocol import DECISION_ENTRYPOINT
 from policies.engine.workshop import Purpose
 from policies.errors import PolicyRefused
 from policies.gate import Finding
-from policies.types import Effect, PackSource
+from policies.types import Asked, Effect, PackSource
 
 CHECK_S = 10.0
+ENFORCEMENTS = ("observe", "enforce")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
 _TEST = re.compile(r"test_[a-z0-9_]{1,100}")
 
@@ -24,6 +25,7 @@ _TEST = re.compile(r"test_[a-z0-9_]{1,100}")
 def check(sources: Mapping[str, PackSource], *, confined_only: bool) -> None:
     """Raises PolicyRefused with `findings`, or PointFailure when no evaluator can be had or one was stalled."""
     refuse([Finding(name, "bad_name", name) for name in sources if not _allowed_name(name)])
+    refuse([found for name, pack in sources.items() for found in _enforcement(name, pack)])
     with workshop.evaluator(Purpose.AUTHORING, confined_only=confined_only) as author:
         trees = _parsed(author, sources)
         refuse(_gated(trees))
@@ -37,8 +39,17 @@ def modules(sources: Mapping[str, PackSource]) -> dict[str, str]:
 
 
 def data(sources: Mapping[str, PackSource]) -> dict[str, Any]:
-    """The members of `data.interlock` that packs bring along."""
-    return {"config": {name: dict(pack.data) for name, pack in sources.items()}}
+    """The members of `data.interlock` that packs bring along, and what else they want to be asked about."""
+    config = {name: dict(pack.data) for name, pack in sources.items()}
+    return {"config": config, "asked": sorted(name for name in _RULES if _anywhere(sources, _RULES[name]))}
+
+
+def _anywhere(sources: Mapping[str, PackSource], rule: str) -> bool:
+    """A rule cannot be written without its name, so a pack without the word has no such rule."""
+    return any(rule in pack.source for pack in sources.values())
+
+
+_RULES = {Asked.AFTER: "post_findings", Asked.STEPS: "step_findings"}
 
 
 def refuse(findings: list[Finding]) -> None:
@@ -46,6 +57,15 @@ def refuse(findings: list[Finding]) -> None:
         shown = [{"module": f.module, "code": f.code, "detail": f.detail[:400]} for f in findings[:50]]
         first = shown[0]
         raise PolicyRefused(f"{first['module']}: {first['code']}: {first['detail']}", findings=shown)
+
+
+def _enforcement(name: str, pack: PackSource) -> list[Finding]:
+    """`enforcement` in the configuration of a pack: `observe` or `enforce`, by the ids of its rules."""
+    modes = pack.data.get("enforcement", {})
+    if not isinstance(modes, Mapping):
+        return [Finding(name, "bad_enforcement", "an object of rule ids is expected")]
+    odd = sorted(rule for rule, mode in modes.items() if mode not in ENFORCEMENTS)
+    return [Finding(name, "bad_enforcement", f"{rule}: {' or '.join(ENFORCEMENTS)}") for rule in odd]
 
 
 def _allowed_name(name: str) -> bool:

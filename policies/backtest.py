@@ -103,8 +103,9 @@ def _verdict(program: Program, document: Document, answer: Mapping[str, Any]) ->
     told = program.data[ROOT]["bundle"]
     asked = str(document.get("request_id", ""))
     try:
+        phase = contract.phase_of(document)
         return contract.read_decision(
-            answer.get("value", {}), request_id=asked, revision=told["revision"], seq=told["seq"]
+            answer.get("value", {}), request_id=asked, revision=told["revision"], seq=told["seq"], phase=phase
         )
     except PointFailure:
         return None

@@ -13,7 +13,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from policies.engine.protocol import PointFailure
-from policies.types import Effect, Reason, Verdict
+from policies.types import Effect, Phase, Reason, Verdict
 
 LARGEST_INPUT = 256 * 1024
 DEEPEST_INPUT = 32
@@ -49,13 +49,21 @@ def check_input(document: Mapping[str, Any]) -> None:
         raise BadInput(f"{error.json_path}: {error.validator}")
 
 
-def read_decision(answer: Mapping[str, Any], *, request_id: str, revision: str, seq: int) -> Verdict:
+def phase_of(document: Mapping[str, Any]) -> Phase:
+    return Phase(document.get("phase", Phase.BEFORE))
+
+
+def read_decision(
+    answer: Mapping[str, Any], *, request_id: str, revision: str, seq: int, phase: Phase = Phase.BEFORE
+) -> Verdict:
     """The verdict in an answer; raises PointFailure `bad_decision`, also when it answers another question."""
     error = next(iter(_validator("decision-1").iter_errors(answer)), None)
     if error is not None:
         raise PointFailure("bad_decision", f"{error.json_path}: {error.validator}")
     if answer["request_id"] != request_id or answer["bundle"] != {"revision": revision, "seq": seq}:
         raise PointFailure("bad_decision", "the answer belongs to another question or bundle")
+    if answer.get("phase", Phase.BEFORE) != phase:
+        raise PointFailure("bad_decision", f"the answer is not about the phase {phase}")
     verdict = _verdict(answer)
     if _strictest(verdict.reasons) is not verdict.effect:
         raise PointFailure("bad_decision", "the effect is not that of the strictest reason")
@@ -65,11 +73,16 @@ def read_decision(answer: Mapping[str, Any], *, request_id: str, revision: str, 
 def _verdict(answer: Mapping[str, Any]) -> Verdict:
     return Verdict(
         effect=Effect(answer["effect"]),
-        reasons=tuple(Reason(Effect(r["effect"]), r["code"], r["rule"], r["message"]) for r in answer["reasons"]),
+        reasons=_reasons(answer["reasons"]),
         obligations=one_approval(answer["obligations"]),
         route=tuple(answer["route"]),
         retry_after_s=answer["retry_after_s"],
+        observed=_reasons(answer.get("observed", [])),
     )
+
+
+def _reasons(told: Iterable[Mapping[str, Any]]) -> tuple[Reason, ...]:
+    return tuple(Reason(Effect(r["effect"]), r["code"], r["rule"], r["message"]) for r in told)
 
 
 def one_approval(obligations: Iterable[Mapping[str, Any]]) -> tuple[dict[str, Any], ...]:

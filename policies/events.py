@@ -1,6 +1,6 @@
 """What the policy room writes into evidence."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +12,8 @@ from controlplane.lib.events import Committed, event
 class PolicyDecided:
     """`input`: the whole question, committed to. Without a usable bundle `seq` is 0.
 
-    `reasons`: effect, code and rule of at most twenty; `decision_digest` is that of the whole verdict as recorded.
+    `reasons`: effect, code and rule of at most twenty, `observed` likewise of rules that are only observed;
+    `decision_digest` is that of the whole verdict as recorded. `phase` `after`: about what had happened already.
     """
 
     decision_id: UUID
@@ -29,6 +30,8 @@ class PolicyDecided:
     duration_us: int
     decision_digest: str
     input: Committed | None
+    phase: str = "before"
+    observed: list[dict[str, str]] = field(default_factory=list)
 
 
 @event("policy.activated")

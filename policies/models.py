@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from policies.types import Effect, SimulationState
+from policies.types import Effect, Phase, SimulationState
 from tenants.models.base import TenantModel
 
 
@@ -119,11 +119,15 @@ class DecisionRecord(TenantModel):
     call_id = models.UUIDField(null=True, blank=True)
     actor_id = models.UUIDField()
     action = models.CharField(max_length=32, blank=True)
+    phase = models.CharField(
+        max_length=8, default=Phase.BEFORE, choices=[(phase.value, phase.value) for phase in Phase]
+    )
     tool = models.CharField(max_length=200, blank=True)
     workflow = models.CharField(max_length=200, blank=True)
     effect = models.CharField(max_length=16, choices=[(effect.value, effect.value) for effect in Effect])
     code = models.CharField(max_length=80, blank=True, help_text="Code of the first reason")
     reasons = models.JSONField(default=list)
+    observed = models.JSONField(default=list, help_text="Findings of rules that are only observed")
     obligations = models.JSONField(default=list)
     route = models.JSONField(default=list)
     retry_after_s = models.PositiveIntegerField(default=0)

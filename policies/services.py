@@ -15,7 +15,7 @@ from policies.asking import Answer, Kept, Occasion
 from policies.engine.protocol import PointFailure
 from policies.errors import DecisionStale
 from policies.models import Activation, DecisionRecord
-from policies.types import Decision, Effect, PackSource
+from policies.types import Decision, Effect, PackSource, Phase
 from tenants import quick
 from tenants.actors import Actor
 from tenants.models import Environment
@@ -118,7 +118,7 @@ def still_good(decision_id: UUID, *, max_age_s: float) -> None:
 
     Share-locks the standing row until that transaction ends. Raises DecisionStale.
     """
-    record = quick.first(DecisionRecord, id=decision_id, effect=Effect.ALLOW.value)
+    record = quick.first(DecisionRecord, id=decision_id, effect=Effect.ALLOW.value, phase=Phase.BEFORE.value)
     if record is None:
         raise DecisionStale("there is no such decision that allows")
     standing = locks.standing_for_dispatch(record.environment_id)
@@ -148,6 +148,8 @@ def _decision(answer: Answer) -> Decision:
         seq=statement.seq if statement else 0,
         bundle_sha256=statement.sha256 if statement else "",
         decided_at=clock.now(),
+        observed=list(verdict.observed),
+        asked=answer.asked,
     )
 
 

@@ -21,6 +21,20 @@ class Effect(StrEnum):
     ALLOW = "ALLOW"
 
 
+class Phase(StrEnum):
+    """When the policy is asked: may this happen, or what of what has happened."""
+
+    BEFORE = "before"
+    AFTER = "after"
+
+
+class Asked(StrEnum):
+    """What a bundle has rules for beyond calls and starts; it is asked about these only where it has."""
+
+    AFTER = "after"
+    STEPS = "steps"
+
+
 class SimulationState(StrEnum):
     """`REFUSED`: the candidate itself does not pass the checks of publishing."""
 
@@ -42,13 +56,17 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A checked answer of a decision point, or a refusal in its place. `retry_after_s` is 0 when there is no wait."""
+    """A checked answer of a decision point, or a refusal in its place. `retry_after_s` is 0 when there is no wait.
+
+    `observed`: what rules found that are only observed; it has no part in the effect.
+    """
 
     effect: Effect
     reasons: tuple[Reason, ...]
     obligations: tuple[dict[str, Any], ...] = ()
     route: tuple[str, ...] = ()
     retry_after_s: int = 0
+    observed: tuple[Reason, ...] = ()
 
     @classmethod
     def denied(cls, code: str, message: str) -> "Verdict":
@@ -60,6 +78,7 @@ class Decision:
     """A verdict as recorded: which bundle said it and when.
 
     Without a usable bundle `revision` and `bundle_sha256` are empty and `seq` is 0; the effect is then DENY.
+    `asked`: what else this bundle wants to be asked about.
     """
 
     id: UUID
@@ -72,6 +91,8 @@ class Decision:
     seq: int
     bundle_sha256: str
     decided_at: datetime
+    observed: list[Reason] = field(default_factory=list)
+    asked: frozenset[Asked] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +100,7 @@ class PackSource:
     """One pack as its author wrote it: Rego in package `interlock.packs.<name>`, its configuration, its tests.
 
     `data` is read by the pack as `data.interlock.config.<name>`; `tests` is Rego in `interlock.tests.<name>`.
+    `data["enforcement"]` may set rules of the pack, by their ids, to `observe` or `enforce`.
     """
 
     source: str

@@ -14,11 +14,12 @@ from policies import access
 from policies.models import Activation as ActivationRow
 from policies.models import Standing
 from policies.searching import Wanted
-from policies.types import Effect
+from policies.types import Effect, Phase
 from tenants import access as places
 from tenants.http import ApiView
 
 EFFECTS = [effect.value for effect in Effect]
+PHASES = [phase.value for phase in Phase]
 SEARCH = [
     OpenApiParameter("effect", str, many=True, enum=EFFECTS, description="Any of these effects"),
     OpenApiParameter("rule", str, description="A reason of this rule, such as interlock.packs.triage.write"),
@@ -66,6 +67,7 @@ class Decision(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     effect = serializers.ChoiceField(choices=EFFECTS)
     action = serializers.CharField()
+    phase = serializers.ChoiceField(choices=PHASES)
     tool = serializers.CharField()
     workflow = serializers.CharField()
     codes = serializers.SerializerMethodField()
@@ -83,6 +85,7 @@ class Decision(serializers.Serializer[Any]):
 
 class DecisionDetail(Decision):
     reasons = serializers.JSONField()
+    observed = serializers.JSONField()
     obligations = serializers.JSONField()
     route = serializers.JSONField()
     retry_after_s = serializers.IntegerField()

@@ -1,18 +1,39 @@
 # METADATA
 # title: Interlock's master decision
 # description: |
-#   Composes the packs. Packs contribute `grants` and `findings` (for undoing: `undo_grants` and `undo_findings`),
-#   never decisions. The strictest finding wins; what nobody grants is denied.
+#   Composes the packs. Packs contribute `grants` and `findings` (for undoing `undo_grants` and `undo_findings`, for
+#   starting a step `step_findings`, after an effect `post_findings`), never decisions. The strictest finding wins; what
+#   nobody grants is denied. What a pack only observes is told and changes nothing.
 # entrypoint: true
 package interlock.main
 
 # A finding with the effect ALLOW restricts nothing; it is how a pack attaches obligations to what is allowed.
 precedence := ["DENY", "THROTTLE", "REQUIRE_STEP_UP", "REQUIRE_HITL", "ROUTE", "ALLOW"]
 
-undoing if input.action == "tool.compensate"
+# What the platform itself says is never merely observed.
+platform := {"default", "system"}
+
+# One question is about exactly one of these: what was done, a step, an undo, or anything else.
+settled if input.phase == "after"
+
+stepping if {
+	not settled
+	input.action == "step.run"
+}
+
+undoing if {
+	not settled
+	input.action == "tool.compensate"
+}
+
+ordinary if {
+	not settled
+	not stepping
+	not undoing
+}
 
 grants contains grant if {
-	not undoing
+	ordinary
 	some pack
 	some grant in data.interlock.packs[pack].grants
 }
@@ -24,30 +45,50 @@ grants contains grant if {
 	some grant in data.interlock.packs[pack].undo_grants
 }
 
-contributed contains finding if {
-	not undoing
+# A step may run unless a pack says no: what it does to the world is decided call by call.
+grants contains {"rule": "interlock.main.step"} if stepping
+
+contributed contains [pack, finding] if {
+	ordinary
 	some pack
 	some finding in data.interlock.packs[pack].findings
 }
 
-contributed contains finding if {
+contributed contains [pack, finding] if {
 	undoing
 	some pack
 	some finding in data.interlock.packs[pack].undo_findings
 }
 
+contributed contains [pack, finding] if {
+	stepping
+	some pack
+	some finding in data.interlock.packs[pack].step_findings
+}
+
+contributed contains [pack, finding] if {
+	settled
+	some pack
+	some finding in data.interlock.packs[pack].post_findings
+}
+
 findings contains finding if {
-	some finding in contributed
+	some [pack, finding] in contributed
 	well_formed(finding)
+	not observing(pack, finding)
 }
 
 findings contains deny("bad_finding", "a rule produced a finding outside the contract") if {
-	some finding in contributed
+	some [_, finding] in contributed
 	not well_formed(finding)
 }
 
-# An action that no rule grants is denied, not asked about: a person cannot approve what policy does not allow.
-findings contains deny("default_deny", "no rule grants this action") if count(grants) == 0
+# An action that no rule grants is denied, not asked about: a person cannot approve what policy does not allow. What
+# has happened already needs no leave.
+findings contains deny("default_deny", "no rule grants this action") if {
+	not settled
+	count(grants) == 0
+}
 
 # A copy of the bundle past its time denies by itself, whoever evaluates it.
 findings contains deny("bundle_expired", "the policy bundle is past its expiry") if not fresh
@@ -64,7 +105,24 @@ well_formed(finding) if {
 	is_string(finding.code)
 	is_string(finding.rule)
 	is_string(finding.message)
+	object.get(finding, "enforcement", "enforce") in {"enforce", "observe"}
 }
+
+observed contains finding if {
+	some [pack, finding] in contributed
+	well_formed(finding)
+	observing(pack, finding)
+}
+
+observing(pack, finding) if {
+	not pack in platform
+	enforcement(pack, finding) == "observe"
+}
+
+# What was set for the rule when the pack was published comes before what the rule says of itself.
+enforcement(pack, finding) := set_at_publishing if {
+	set_at_publishing := data.interlock.config[pack].enforcement[finding.rule]
+} else := object.get(finding, "enforcement", "enforce")
 
 default effect := "DENY"
 
@@ -75,16 +133,23 @@ effect := "ALLOW" if {
 	count(grants) > 0
 }
 
+effect := "ALLOW" if {
+	count(strictest) == 0
+	settled
+}
+
 strictest := [step |
 	some step in precedence
 	some finding in findings
 	finding.effect == step
 ]
 
-reasons := [reason |
+reasons := told(findings)
+
+told(some_findings) := [reason |
 	some step in precedence
 	some reason in sort([shown |
-		some finding in findings
+		some finding in some_findings
 		finding.effect == step
 		shown := object.filter(finding, ["effect", "code", "rule", "message"])
 	])
@@ -105,13 +170,21 @@ waits contains finding.retry_after_s if {
 	finding.effect == "THROTTLE"
 }
 
-decision := {
-	"schema": "interlock.decision/1",
-	"request_id": object.get(input, "request_id", ""),
-	"effect": effect,
-	"reasons": reasons,
-	"obligations": sort(obligations),
-	"route": sort(routes),
-	"retry_after_s": max(waits | {0}),
-	"bundle": {"revision": data.interlock.bundle.revision, "seq": data.interlock.bundle.seq},
-}
+decision := object.union(
+	{
+		"schema": "interlock.decision/1",
+		"request_id": object.get(input, "request_id", ""),
+		"effect": effect,
+		"reasons": reasons,
+		"obligations": sort(obligations),
+		"route": sort(routes),
+		"retry_after_s": max(waits | {0}),
+		"bundle": {"revision": data.interlock.bundle.revision, "seq": data.interlock.bundle.seq},
+	},
+	also,
+)
+
+# Members of contract 1.1, there only when they say something.
+also["observed"] := told(observed) if count(observed) > 0
+
+also["phase"] := "after" if settled

@@ -52,6 +52,10 @@ def test_the_question_of_the_gateway_is_sound() -> None:
         ("action_digest", ""),
         ("action_digest", "AB" * 32),
         ("approvals", {}),
+        ("phase", "during"),
+        ("phase", "after"),
+        ("outcome", {"before": None, "after": None, "output": {}, "told_by": "reply"}),
+        ("action", "step.run"),
         ("approvals", [{"action_digest": "ab" * 32}]),
     ],
 )
@@ -121,6 +125,9 @@ def test_a_sound_answer_is_read() -> None:
         {"reasons": [{**REASON, "effect": "PERMIT"}]},
         {"reasons": [{**REASON, "code": "Not a code"}]},
         {"reasons": {}},
+        {"phase": "before"},
+        {"phase": "after"},
+        {"observed": [{"effect": "DENY"}]},
     ],
 )
 def test_an_answer_outside_the_contract_is_refused(change: dict[str, Any]) -> None:
