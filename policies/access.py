@@ -9,7 +9,7 @@ from controlplane.lib.errors import NotFound
 from policies import active as activity
 from policies import searching
 from policies.engine.protocol import PointFailure
-from policies.models import Activation, DecisionRecord, PolicyVersion, Simulation, Standing
+from policies.models import Activation, Bundle, DecisionRecord, PolicyVersion, Simulation, Standing
 from policies.searching import Wanted
 from policies.types import Effect
 from tenants import access as places
@@ -52,6 +52,15 @@ def versions(actor: Actor) -> list[PolicyVersion]:
 def version(actor: Actor, version_id: UUID) -> PolicyVersion:
     require(actor, Perm.VIEW)
     row = PolicyVersion.objects.select_related("pack").filter(pk=version_id).first()
+    if row is None:
+        raise NotFound
+    return row
+
+
+def bundle(actor: Actor, bundle_id: UUID) -> Bundle:
+    """A signed bundle with its bytes; the text of policy is no secret to those who may view any workspace."""
+    require(actor, Perm.VIEW)
+    row = Bundle.objects.filter(pk=bundle_id).first()
     if row is None:
         raise NotFound
     return row

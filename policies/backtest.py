@@ -246,12 +246,13 @@ class _Controls:
     def of(self, row: DecisionRecord) -> Program | None:
         key = (row.bundle_sha256, row.seq)
         if key not in self._programs:
-            self._programs[key] = _recorded_program(*key)
+            self._programs[key] = recorded_program(*key)
         return self._programs[key]
 
 
 @transaction.atomic
-def _recorded_program(sha256: str, seq: int) -> Program | None:
+def recorded_program(sha256: str, seq: int) -> Program | None:
+    """The bundle as it decided under that number, but never past its time; None when it is not what was signed."""
     bundle = Bundle.objects.filter(sha256=sha256).first()
     if bundle is None:
         return None

@@ -74,3 +74,13 @@ class PolicySimulated:
     loosened_high_risk: int
     tightened: int
     report_digest: str
+
+
+@event("policy.decision_traced")
+@dataclass(frozen=True)
+class DecisionTraced:
+    """Somebody had a recorded input decided again to see every step of it: a read of its content."""
+
+    decision_id: UUID
+    environment_id: UUID
+    bundle_sha256: str

@@ -1,15 +1,20 @@
-"""The decision log: what was decided, found by what, why, about what, for whom and when."""
+"""The decision log, and the page on which one decision is explained down to the line of the policy."""
 
+import json
 from datetime import timedelta
 from typing import Any, ClassVar
 
+from django.db import transaction
 from django.http import HttpRequest, HttpResponseBase
 
+from connectors import access as connectors
+from controlplane.console import duties, sources
 from controlplane.console.pages import PAGE, Page, older
 from controlplane.console.querystate import Allowed
 from controlplane.lib import clock
-from controlplane.lib.errors import Invalid
-from policies import access
+from controlplane.lib.errors import Invalid, NotFound
+from policies import access, explaining
+from policies.explaining import Explanation, Traced
 from policies.searching import NAMES, Wanted
 from policies.types import Effect
 from tenants import access as places
@@ -54,6 +59,57 @@ class DecisionLog(Page):
             "until": _in_form(query.first("until")),
             "ranges": [(label, query.with_only("since", _stamp(now - length))) for label, length in RANGES],
         }
+
+
+class Decision(Page):
+    """POST has it traced: the recorded question is decided again and every step told. Nothing is redirected to."""
+
+    template_name = "console/decision.html"
+    here = "decisions"
+
+    def context(self) -> dict[str, Any]:
+        found = explaining.explain(self.actor, self.row_id)
+        asked = found.asked.document
+        return {
+            "found": found,
+            "decision": found.record,
+            "duties": [duties.told(each) for each in found.record.obligations],
+            "input": json.dumps(asked, indent=2, ensure_ascii=False) if asked is not None else "",
+            "request_id": self._request_id(found),
+        }
+
+    def act(self, request: HttpRequest) -> HttpResponseBase:
+        traced = explaining.trace(decision_id=self.row_id, actor=self.actor)
+        with transaction.atomic():
+            shown = self.context()
+        return self.also(self.template_name, {**shown, "traced": traced, "steps": _steps(traced)})
+
+    def _request_id(self, found: Explanation) -> Any:
+        """The question to people that came of it."""
+        if found.record.call_id is None:
+            return None
+        try:
+            return connectors.call(self.actor, found.record.call_id).request_id
+        except NotFound:
+            return None
+
+
+def _steps(traced: Traced) -> list[dict[str, Any]]:
+    """Modules with their lines and what each did; those of packs first, ours behind."""
+    paths = sorted(traced.trace.marks, key=lambda path: (sources.is_ours(path), path))
+    return [_module(traced, path) for path in paths if path in traced.modules]
+
+
+def _module(traced: Traced, path: str) -> dict[str, Any]:
+    marks = traced.trace.marks[path]
+    rules = [rule for rule in traced.trace.rules if rule.module == path]
+    text = sources.lines(traced.modules[path])
+    return {
+        "path": path,
+        "ours": sources.is_ours(path),
+        "rules": [(rule, text[rule.line - 1], [(at, text[at - 1]) for at in rule.stopped_at]) for rule in rules],
+        "lines": [(line, marks.get(number)) for number, line in enumerate(text, start=1)],
+    }
 
 
 def _place(row: Any, chosen: tuple[str, ...]) -> tuple[str, str, bool]:

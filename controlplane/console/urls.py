@@ -17,6 +17,7 @@ from controlplane.console import (
     rooms,
     runs,
     sessions,
+    sources,
     themes,
     workflows,
 )
@@ -43,6 +44,8 @@ of_tenant = [
     path("workflows/<uuid:id>/try/", dryruns.TryWorkflow.as_view(), name="workflow-try"),
     path("policies/", rooms.Policies.as_view(), name="policies"),
     path("policies/decisions/", decisions.DecisionLog.as_view(), name="decisions"),
+    path("policies/decisions/<uuid:id>/", decisions.Decision.as_view(), name="decision"),
+    path("policies/bundles/<uuid:id>/", sources.BundleSource.as_view(), name="bundle"),
     path("connectors/", rooms.Connectors.as_view(), name="connectors"),
     path("evidence/trust.json", evidence.TrustFile.as_view(), name="trust"),
     path("evidence/", evidence.Evidence.as_view(), name="evidence"),

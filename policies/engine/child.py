@@ -2,7 +2,8 @@
 
 It puts the confinement on, loads the OPA library, and answers requests until its input ends: `load` (compile a
 program under a key), `evaluate` (its decision), `evaluate_many` (of several documents); for modules that nobody
-trusts yet `parse` (syntax trees) and `test` (values of their test rules). It is never imported by the application.
+trusts yet `parse` (syntax trees) and `test` (values of their test rules); `trace` tells each step of one decision. It
+is never imported by the application.
 """
 
 import contextlib
@@ -27,6 +28,7 @@ BYTES_PER_MB = 16_000
 garbage waits, and a hundred megabytes are for the rest."""
 COLLECT_FROM = 0.8
 """Above this part of the limit the Go runtime spends its time on collecting rather than ask the kernel for more."""
+STEPS = frozenset({"Enter", "Eval", "Fail", "Exit"})
 
 Engine = Any  # opa_bindings.OpaEngine, which has no types
 
@@ -44,6 +46,7 @@ class Evaluator:
             "evaluate_many": self._evaluate_many,
             "parse": self._parse,
             "test": self._test,
+            "trace": self._trace,
         }
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -103,6 +106,12 @@ class Evaluator:
         engine.eval_query("true", {})  # compiles the whole, also when there is no test to run
         return {rule: self._value(engine, rule) for rule in request["rules"]}
 
+    def _trace(self, request: dict[str, Any]) -> dict[str, Any]:
+        """A decision and its steps `[operation, query, line, whether a rule is entered]`, without any value."""
+        engine = self._compile(request["modules"], request["data"])
+        value = engine.eval_document(request["entrypoint"], request["document"], trace=True)
+        return {"value": value, "steps": [_step(event) for event in engine.last_trace if event["op"] in STEPS]}
+
     def _value(self, engine: Engine, rule: str) -> Any:
         try:
             return engine.eval_document(rule, {})
@@ -131,6 +140,12 @@ class Evaluator:
             "tree := rego.parse_module(input.path, input.source)", {"path": path, "source": source}
         )
         return found[0]["tree"]
+
+
+def _step(event: dict[str, Any]) -> list[Any]:
+    """OPA prints what it enters: a rule as `head if { body }`, anything else as a bare expression."""
+    op = event["op"]
+    return [op, event["query_id"], event["location"], op == "Enter" and " if {" in event["node"]]
 
 
 def _read(size: int) -> bytes:

@@ -14,6 +14,7 @@ from tenants.actors import Actor
 from tenants.models import HaltDrill
 from tenants.triggers import Rule
 from tests.asking import ask
+from tests.deciding import decide, publish
 from tests.running import doubted, stopped_run
 from workflows import redriving
 from workflows.redriving import Selection
@@ -43,6 +44,7 @@ def full(world: SimpleNamespace) -> list[str]:
     return [
         *PAGES,
         *tabs,
+        *explained(world),
         f"/o/a/workflows/{run.version_id}/",
         f"/o/a/workflows/{run.version_id}/try/",
         f"/o/a/approvals/{request.id}/",
@@ -50,6 +52,12 @@ def full(world: SimpleNamespace) -> list[str]:
         f"/o/a/reconcile/{doubted(world, run).id}/",
         "/o/a/nothing/",
     ]
+
+
+def explained(world: SimpleNamespace) -> list[str]:
+    """A decision under a policy, and the text of that policy."""
+    bundle_id = publish(world).bundle_id
+    return [f"/o/a/policies/decisions/{decide(world).id}/", f"/o/a/policies/bundles/{bundle_id}/"]
 
 
 def rehearsed(world: SimpleNamespace) -> UUID:
