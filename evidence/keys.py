@@ -13,7 +13,7 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from hashlib import sha256
+from functools import lru_cache
 from pathlib import Path
 from uuid import UUID
 
@@ -67,8 +67,7 @@ def make_sealing(tenant_id: UUID, use: str) -> Signer:
 
 def mac(tenant_id: UUID, body: bytes) -> bytes:
     """The ingest seal of an event: it closes the window between commit and checkpoint."""
-    key = hmac.digest(_ingest_key(), b"evb.ingest.v1\0" + tenant_id.bytes, "sha256")
-    return hmac.new(key, body, sha256).digest()
+    return hmac.digest(_tenant_ingest_key(settings.INTERLOCK_DATA_DIR, tenant_id), body, "sha256")
 
 
 def write_private(path: Path, content: bytes) -> None:
@@ -82,7 +81,13 @@ def write_private(path: Path, content: bytes) -> None:
     draft.replace(path)
 
 
+@lru_cache(maxsize=1024)
+def _tenant_ingest_key(_data_folder: Path, tenant_id: UUID) -> bytes:
+    return hmac.digest(_ingest_key(), b"evb.ingest.v1\0" + tenant_id.bytes, "sha256")
+
+
 def _ingest_key() -> bytes:
+    """Made on first use, never replaced."""
     path = folder() / "ingest"
     if not path.exists():
         with one_writer():

@@ -45,7 +45,21 @@ class Entry:
         return self.run_id or self.workspace_id or scope.current()
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
+class Written:
+    """The columns of an event's row: see `Event`."""
+
+    id: UUID
+    log_id: UUID
+    run_id: UUID | None
+    run_seq: int | None
+    type: str
+    body: bytes
+    event_hash: bytes
+    mac: bytes
+
+
+@dataclass(slots=True)
 class Draft:
     """An event on its way in: what the writer knows before the bytes exist."""
 
@@ -79,24 +93,26 @@ def write_many(entries: Sequence[Entry]) -> list[Recorded]:
     heads = _heads(entries)
     sealer = Sealer({entry.subject_id for entry in entries}, locked=heads)
     chains = _chains({entry.run_id for entry in entries if entry.run_id and events.type_of(entry.event) == RUN_CLOSED})
-    written, receipts = [], []
+    written: list[Written] = []
+    receipts = []
     for entry in entries:
         event = _event(entry, heads, sealer)
         written.append(event)
-        receipts.append(Recorded(event.pk, bytes(event.event_hash)))
+        receipts.append(Recorded(event.id, event.event_hash))
         if entry.run_id is not None and entry.run_id in chains:
-            chains[entry.run_id].append(bytes(event.event_hash))
+            chains[entry.run_id].append(event.event_hash)
             if event.type == RUN_CLOSED:
                 written.append(_event(_seal(entry, heads[entry.run_id], chains[entry.run_id]), heads, sealer))
-                chains[entry.run_id].append(bytes(written[-1].event_hash))
+                chains[entry.run_id].append(written[-1].event_hash)
     sealer.keep()
     _store(written, heads)
     return receipts
 
 
-def _store(written: Sequence[Event], heads: Mapping[UUID, RunHead]) -> None:
-    quick.insert(written)
-    quick.insert([Pending(event_id=event.pk, log_id=event.log_id) for event in written])
+def _store(written: Sequence[Written], heads: Mapping[UUID, RunHead]) -> None:
+    logs = [event.log_id for event in written]
+    quick.insert_columns(Event, {name: [getattr(event, name) for event in written] for name in Written.__slots__})
+    quick.insert_columns(Pending, {"event_id": [event.id for event in written], "log_id": logs})
     if heads:
         rows.swap(RunHead, list(heads.values()), columns=("seq", "last_hash", "closed_seq"))
 
@@ -153,7 +169,7 @@ def _locked(logs: Mapping[UUID, UUID]) -> dict[UUID, RunHead]:
     return heads
 
 
-def _event(entry: Entry, heads: Mapping[UUID, RunHead], sealer: Sealer) -> Event:
+def _event(entry: Entry, heads: Mapping[UUID, RunHead], sealer: Sealer) -> Written:
     """The row of an event; its run's head moves on in memory."""
     run = heads[entry.run_id] if entry.run_id is not None else None
     log_id = run.log_id if run is not None else entry.workspace_id or scope.current()
@@ -162,7 +178,7 @@ def _event(entry: Entry, heads: Mapping[UUID, RunHead], sealer: Sealer) -> Event
     hashed = envelope.event_hash(body)
     if run is not None:
         _advance(run, draft.type, hashed)
-    return Event(
+    return Written(
         id=draft.id,
         log_id=log_id,
         run_id=run.pk if run else None,

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db import connection, models
 
-from tenants import scope
+from tenants import arrays, scope
 
 
 def swap(
@@ -23,14 +23,13 @@ def swap(
     values = [[row.pk for row in rows]]
     values += [_prepared(model, name, [getattr(row, name) for row in rows]) for name in columns]
     values += [_prepared(model, name, held) for name, held in guards.items()]
-    with connection.cursor() as cursor:
+    with arrays.cursor() as cursor:
         cursor.execute(_statement(model, tuple(columns), tuple(guards)), [*values, scope.current()])
         return {row[0] for row in cursor.fetchall()}
 
 
 def _prepared(model: type[models.Model], name: str, values: Sequence[Any]) -> list[Any]:
-    field = _field(model, name)
-    return [field.get_db_prep_save(value, connection) for value in values]
+    return arrays.prepared(_field(model, name), values)
 
 
 @lru_cache(maxsize=256)
@@ -41,21 +40,17 @@ def _statement(model: type[models.Model], columns: tuple[str, ...], guards: tupl
     """
     sets = {f"c{at}": _field(model, name) for at, name in enumerate(columns)}
     same = {f"g{at}": _field(model, name) for at, name in enumerate(guards)}
-    arrays = [_array_of(field) for field in (model._meta.pk, *sets.values(), *same.values())]
+    values = [arrays.placeholder(field) for field in (model._meta.pk, *sets.values(), *same.values())]
     quoted = connection.ops.quote_name
     written = ", ".join(f"{quoted(field.column)} = v.{alias}" for alias, field in sets.items())
     guarded = [f" AND t.{quoted(field.column)} IS NOT DISTINCT FROM v.{alias}" for alias, field in same.items()]
     return (
         f"UPDATE {quoted(model._meta.db_table)} AS t SET {written}"  # noqa: S608
-        f" FROM unnest({', '.join(arrays)}) AS v({', '.join(['id', *sets, *same])})"
+        f" FROM unnest({', '.join(values)}) AS v({', '.join(['id', *sets, *same])})"
         f" WHERE t.id = v.id AND t.tenant_id = %s{''.join(guarded)} RETURNING t.id"
     )
 
 
+@lru_cache(maxsize=512)
 def _field(model: type[models.Model], attname: str) -> Any:
     return next(field for field in model._meta.concrete_fields if field.attname == attname)
-
-
-def _array_of(field: Any) -> str:
-    """Without a length: a cast to `varchar(16)` would cut what the column must refuse."""
-    return f"%s::{field.db_type(connection).partition('(')[0]}[]"

@@ -79,7 +79,7 @@ def open_run(run_id: UUID) -> Run | None:
 def hold(*rows: Moving) -> None:
     """The rows are locked with their run and as the database has them: from here on changes are remembered."""
     for row in rows:
-        row.was = {name: value for name, value in vars(row).items() if name in row.columns()}
+        row.was = {}
 
 
 def move_run(run: Run, new: RunState, **changes: Any) -> None:
@@ -98,7 +98,9 @@ def change(row: Run | Step, **changes: Any) -> None:
     """Change members of a held row without a transition."""
     if row.was is None:
         raise ValueError(f"{row} is in nobody's hands: load it as part of a `Work`")
+    row.shown = None
     for name, value in changes.items():
+        row.was.setdefault(name, getattr(row, name))
         setattr(row, name, value)
 
 

@@ -1,12 +1,12 @@
 """Rows of workflows and runs. States change only by compare-and-swap, in `workflows.locks` and the engine."""
 
-from functools import cache
 from typing import Any
 
 from django.db import models
 from django.db.models import Q
 
 from tenants.models import Environment, TenantModel, Workspace
+from workflows.moves import StepView
 from workflows.redrive_models import RedriveItem, RedriveJob  # noqa: F401 - rows of this app
 from workflows.types import (
     ENGINE_RUN_STATES,
@@ -69,21 +69,15 @@ class WorkflowVersion(TenantModel):
 
 
 class Moving(TenantModel):
-    """A row that moves under a lock. `was`: its columns when it was read and locked; None when nobody holds it."""
+    """A row that moves under a lock, by `locks.change`. `was`: what the changed columns held when it was read and
+    locked; None when nobody holds it. `shown`: what the planner sees of it, until it changes.
+    """
 
     was: dict[str, Any] | None = None
+    shown: StepView | None = None
 
     class Meta(TenantModel.Meta):
         abstract = True
-
-    @classmethod
-    def columns(cls) -> frozenset[str]:
-        return _columns(cls)
-
-
-@cache
-def _columns(model: type[models.Model]) -> frozenset[str]:
-    return frozenset(field.attname for field in model._meta.concrete_fields)
 
 
 class Run(Moving):

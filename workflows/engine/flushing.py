@@ -42,7 +42,7 @@ def _write(model: type[Run | Step], held: Sequence[Moving], guards: tuple[str, .
         return
     moved = [row for row in held if row.pk in changed]
     columns = sorted({name for names in changed.values() for name in names})
-    unchanged = {name: [_before(row)[name] for row in moved] for name in guards}
+    unchanged = {name: [_before(row).get(name, getattr(row, name)) for row in moved] for name in guards}
     lost = set(changed) - rows.swap(model, moved, columns=columns, unchanged=unchanged)
     if lost:
         raise LostRace(f"moved on meanwhile: {model._meta.model_name} {sorted(map(str, lost))}")
@@ -50,8 +50,7 @@ def _write(model: type[Run | Step], held: Sequence[Moving], guards: tuple[str, .
 
 def _changed(row: Moving) -> list[str]:
     """Columns that differ from what was read."""
-    now = vars(row)
-    return [name for name, before in _before(row).items() if now[name] != before]
+    return [name for name, before in _before(row).items() if getattr(row, name) != before]
 
 
 def _before(row: Moving) -> dict[str, Any]:

@@ -19,7 +19,7 @@ def picture(run: Run, steps: Iterable[Step], now: datetime, *, awaited: bool) ->
     return RunView(
         state=RunState(run.state),
         now=now,
-        steps=tuple(_step(step, pins) for step in in_order),
+        steps=tuple(_shown(step, pins) for step in in_order),
         stop=run.stop,
         deadline_at=run.deadline_at,
         paused=run.paused_at is not None,
@@ -32,6 +32,13 @@ def is_awaited(run: Run) -> bool:
     if run.parent_run_id is None:
         return False
     return Run.objects.filter(pk=run.parent_run_id, state__in=OPEN_RUN_STATES).exists()
+
+
+def _shown(step: Step, pins: dict[str, Any]) -> StepView:
+    """A plan is made after every move, which changes one step of many."""
+    if step.shown is None:
+        step.shown = _step(step, pins)
+    return step.shown
 
 
 def _step(step: Step, pins: dict[str, Any]) -> StepView:

@@ -9,7 +9,7 @@ from typing import Any
 from controlplane.lib import clock
 from controlplane.lib.canonical import canonical, sha256_hex
 from controlplane.lib.errors import LostRace
-from tenants import payloads, scope
+from tenants import payloads, quick, scope
 from tenants.actors import Actor
 from workflows import locks
 from workflows.definition.model import Definition, StepSpec
@@ -62,7 +62,7 @@ class Work:
     @classmethod
     def _of(cls, runs: Sequence[Run]) -> "list[Work]":
         works = {run.pk: cls(run, {}, clock.now()) for run in runs}
-        for step in Step.objects.filter(run_id__in=works):
+        for step in quick.find(Step, run_id=list(works)):
             locks.hold(step)
             works[step.run_id].steps[step.key] = step
         for run in runs:
