@@ -261,3 +261,28 @@ class WebhookBodyChanged:
     webhook_id: str
     first_sha256: str
     second_sha256: str
+
+
+@event("enforcement.changed")
+@dataclass(frozen=True)
+class EnforcementChanged:
+    """What the canary proves in an environment is no longer what it proved before (`connectors.lights.Outcome`)."""
+
+    environment_id: UUID
+    before: str
+    now: str
+    code: str
+    call_id: UUID | None
+    decision_id: UUID | None
+
+
+@event("enforcement.failed")
+@dataclass(frozen=True)
+class EnforcementFailed:
+    """A call that nobody grants was not denied. Told each time that it happens."""
+
+    environment_id: UUID
+    state: str
+    code: str
+    call_id: UUID | None
+    decision_id: UUID | None

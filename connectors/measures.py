@@ -5,20 +5,14 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Count, Q
 
-from connectors import gateway, self_calls
-from connectors.calls import CallState, CallStatus, Lane
-from connectors.models import CallAttempt
-from controlplane.lib import clock, ids
+from connectors import enforcement
+from connectors.calls import Lane
+from connectors.lights import Outcome
+from connectors.models import CallAttempt, Enforcement
+from controlplane.lib import ids
 from policies.models import Standing
-from tenants import scope
-from tenants.actors import Actor
 from tenants.models import Environment
 from tenants.readings import Reading, Watch
-
-CANARY_TOOL = "interlock.canary.ping"
-CANARY_WORKFLOW = "interlock-canary"
-HELD_BACK = frozenset({CallState.DENIED, CallState.THROTTLED, CallState.PROPOSED})
-"""Where a call that nobody grants may end. HALTED is not among them: then the policy had let it pass."""
 
 _NAMED_BY = {"connector": "call__instance__name", "workflow": "call__workflow"}
 
@@ -40,11 +34,13 @@ def error_rate(watch: Watch, *, since: datetime) -> list[Reading]:
 
 
 def canary(watch: Watch, *, since: datetime) -> list[Reading]:  # noqa: ARG001 - as the port says
-    """Once a minute and per environment with a policy: a call that nobody grants goes through the gateway."""
+    """What the canaries of the environments with a policy proved; one whose minute has come is put through first."""
     with transaction.atomic():
-        self_calls.install()
         watched = _environments(watch.value)
-    return [_reading(environment, _tried(environment)) for environment in watched]
+    for environment in watched:
+        enforcement.attempt(environment.pk)
+    with transaction.atomic():
+        return [_reading(environment) for environment in watched]
 
 
 def _environments(named: str) -> list[Environment]:
@@ -53,22 +49,8 @@ def _environments(named: str) -> list[Environment]:
     return list(rows.filter(slug=named) if named else rows)
 
 
-def _tried(environment: Environment) -> CallStatus:
-    actor = Actor.system(scope.current(), "canary")
-    minute = clock.now().strftime("%Y%m%d%H%M")
-    call = self_calls.propose(
-        tool=CANARY_TOOL,
-        workflow=CANARY_WORKFLOW,
-        environment=environment,
-        run_id=environment.pk,
-        key=f"canary:{environment.pk}:{minute}",
-        lane=Lane.FORWARD,
-        actor=actor,
-    )
-    return gateway.advance(call_id=call.call_id, actor=actor)
-
-
-def _reading(environment: Environment, call: CallStatus) -> Reading:
-    passed = call.state not in HELD_BACK
-    words = f"a call that nobody grants is {call.state} in {environment.slug}" if passed else "held back"
+def _reading(environment: Environment) -> Reading:
+    row = Enforcement.objects.filter(environment=environment).first()
+    passed = row is not None and row.outcome == Outcome.PASSED
+    words = f"a call that nobody grants was not denied in {environment.slug}: {row.code}" if row and passed else "held"
     return Reading("environment", str(environment.pk), int(passed), words)

@@ -6,6 +6,7 @@ from django.db import models
 
 from connectors.calls import CallState, Lane
 from connectors.circuits import CircuitState
+from connectors.lights import Outcome
 from tenants.models import Environment, TenantModel, User, Workspace
 
 
@@ -352,4 +353,27 @@ class ApprovalCard(TenantModel):
         constraints = [
             models.UniqueConstraint(fields=["request_id", "instance"], name="card_once"),
             _within_tenant("card"),
+        ]
+
+
+class Enforcement(TenantModel):
+    """Whether policy holds in an environment, as the last canary proved it (`connectors.enforcement`).
+
+    The calls themselves are rows of `ToolCall` under the workflow of the canary.
+    """
+
+    environment = models.ForeignKey(Environment, on_delete=models.PROTECT, related_name="+")
+    outcome = models.CharField(max_length=12, choices=[(o.value, o.value) for o in Outcome])
+    code = models.CharField(max_length=80, blank=True)
+    detail = models.CharField(max_length=300, blank=True)
+    call_id = models.UUIDField(null=True)
+    decision_id = models.UUIDField(null=True)
+    tried_at = models.DateTimeField(null=True)
+    since = models.DateTimeField(help_text="Since when the outcome is this one")
+    next_at = models.DateTimeField(db_index=True)
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "environment"], name="enforcement_once"),
+            _within_tenant("enforcement"),
         ]

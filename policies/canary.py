@@ -5,6 +5,10 @@ The canary is an action of a workflow and a tool that do not exist: whoever gran
 
 from typing import Any
 
+WORKFLOW = "interlock-canary"
+TOOL = "interlock.canary.ping"
+"""What the canary of enforcement asks for once a minute (`connectors.enforcement`); granted by nobody."""
+
 NOW_NS, LATER_NS = 1_000_000_000, 2_000_000_000
 _ACTIONS = {"tool.call": "forward", "tool.compensate": "compensation", "workflow.start": "forward"}
 _DIGEST = "0" * 64
@@ -43,7 +47,7 @@ def _resource(kind: str) -> dict[str, Any]:
         "risk": "low",
         "reversibility": "reversible",
         "data_classes": [],
-        "workflow": "interlock-canary",
+        "workflow": WORKFLOW,
         "workflow_version": "1.0.0",
         "args": {},
     }

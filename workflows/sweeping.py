@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db import DatabaseError, connection, transaction
 
 from approvals import services as approvals
+from connectors import enforcement
 from connectors import tasks as connectors
 from controlplane.lib import clock
 from controlplane.lib.errors import DomainError
@@ -86,6 +87,7 @@ CHORES = (
     Chore("redrives", 1.0, redriving.work_off),
     Chore("approval expiry", 2.0, approvals.expire_due),
     Chore("policy freshness", 5.0, policies.refresh_due),
+    Chore("canary of enforcement", 5.0, enforcement.try_due),
     Chore("simulations", 30.0, policy_tasks.catch_up_simulations),
     Chore("approval cards", 5.0, connectors.catch_up_cards),
     Chore("replay guards", 300.0, connectors.forget_slack_deliveries),

@@ -11,6 +11,7 @@ from controlplane.api import (
     costs,
     dead_letters,
     dry_runs,
+    enforcement,
     evidence,
     halt_rules,
     halts,
@@ -60,6 +61,7 @@ urlpatterns = [
     path("workflows/<uuid:version_id>/diff", workflows.WorkflowDiff.as_view(), name="workflow-diff"),
     path("schemas", schemas.Schemas.as_view(), name="schemas"),
     path("schemas/<slug:name>", schemas.SchemaOne.as_view(), name="schema"),
+    path("enforcement", enforcement.Enforcements.as_view(), name="enforcement"),
     path("policies", policies.Policies.as_view(), name="policies"),
     path("policies/<uuid:environment_id>/activations", policies.Activations.as_view(), name="policy-activations"),
     path(

@@ -37,6 +37,22 @@ def active(form: Output = Format.TABLE) -> None:
 
 
 @app.command()
+def enforcing(form: Output = Format.TABLE) -> None:
+    """Whether policy is enforced: what the canary of each environment proved last.
+
+    Exits with 9 when a call that nobody grants was not denied, with 10 when that is not proven now.
+    """
+    found = connect().get("/v1/enforcement")["results"]
+    columns = ("environment", "light", "words", "tried_at", "code")
+    output.rows(found, columns, form, "no policy: everything is denied")
+    lights = {row["light"] for row in found}
+    if "failed" in lights:
+        raise typer.Exit(Exit.VERIFICATION_FAILED)
+    if lights - {"enforcing"}:
+        raise typer.Exit(Exit.NOT_VERIFIED)
+
+
+@app.command()
 def decisions(
     effect: Annotated[list[str] | None, typer.Option(help="only this effect, e.g. DENY; repeat it for several")] = None,
     rule: Annotated[str | None, typer.Option(help="with a reason of this rule")] = None,

@@ -1,8 +1,10 @@
-"""Pages that show one room each: policies, connectors."""
+"""Pages that show one room each: policies, connectors, and whether policy is enforced."""
 
 from typing import Any
 
 from connectors import access as connectors
+from connectors import enforcement
+from connectors.lights import MEANING, WORDS
 from controlplane.console.pages import Page
 from policies import access as policies
 from tenants import access as places
@@ -31,3 +33,18 @@ class Connectors(Page):
 
     def context(self) -> dict[str, Any]:
         return {"instances": connectors.health(self.actor)}
+
+
+class Enforcement(Page):
+    """What stands behind the light in the header."""
+
+    template_name = "console/enforcement.html"
+    here = "policies"
+
+    def context(self) -> dict[str, Any]:
+        return {
+            "environments": [
+                {"shown": shown, "words": WORDS[shown.light], "meaning": MEANING[shown.light]}
+                for shown in enforcement.lights(self.actor)
+            ]
+        }

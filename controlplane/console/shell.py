@@ -1,4 +1,4 @@
-"""What every page of a tenant has around it: who, where, what waits, and whether writes are stopped."""
+"""What every page of a tenant has around it: who, where, what waits, whether policy holds and writes are stopped."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,6 +7,8 @@ from datetime import datetime
 from django.urls import reverse
 
 from approvals import access as approvals
+from connectors import enforcement, lights
+from connectors.lights import Light
 from controlplane.lib import clock
 from tenants import access, halts, permissions
 from tenants.access import Organisation
@@ -51,11 +53,16 @@ class Shell:
     person: str
     organisations: Sequence[Organisation]
     halts: Sequence[Halt] | None
+    enforcement: Light
     waiting: int
     held: frozenset[Perm]
     navigation: tuple[tuple[Item, ...], ...]
     made_at: datetime
     admin_url: str
+
+    @property
+    def enforcement_words(self) -> str:
+        return lights.WORDS[self.enforcement]
 
     @property
     def administers(self) -> bool:
@@ -68,6 +75,7 @@ def around(actor: Actor, tenant: Tenant) -> Shell:
         person=actor.label,
         organisations=access.organisations(actor.id),
         halts=_halts(),
+        enforcement=lights.worst([shown.light for shown in enforcement.lights(actor)]),
         waiting=waiting,
         held=permissions.held_anywhere(actor),
         navigation=_navigation(tenant.slug, {"approvals": waiting}),

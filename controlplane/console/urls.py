@@ -43,6 +43,7 @@ of_tenant = [
     path("workflows/<uuid:id>/", workflows.WorkflowDetail.as_view(), name="workflow"),
     path("workflows/<uuid:id>/try/", dryruns.TryWorkflow.as_view(), name="workflow-try"),
     path("policies/", rooms.Policies.as_view(), name="policies"),
+    path("enforcement/", rooms.Enforcement.as_view(), name="enforcement"),
     path("policies/decisions/", decisions.DecisionLog.as_view(), name="decisions"),
     path("policies/decisions/<uuid:id>/", decisions.Decision.as_view(), name="decision"),
     path("policies/bundles/<uuid:id>/", sources.BundleSource.as_view(), name="bundle"),

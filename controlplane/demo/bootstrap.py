@@ -27,10 +27,11 @@ from metering.types import HUMAN, BudgetKind, Period, Rate
 from policies import packs
 from policies import services as policies
 from policies.types import PackSource
-from tenants import scope, services, vault
+from tenants import scope, services, triggers, vault
 from tenants.actors import Actor
 from tenants.models import User
 from tenants.roles import Perm, Role
+from tenants.triggers import Rule
 from workflows import library
 from workflows import services as workflows
 
@@ -89,6 +90,7 @@ def found(*, vendors_url: str) -> Logins:
         )
         for source in _workflows():
             workflows.publish_version(workspace_id=ground.workspace_id, source=source, actor=ground.admin)
+        triggers.set_trigger(name="canary", rule=Rule(kind="canary"), actor=ground.admin)
         token = services.issue_token(
             user_id=ground.users["alice"],
             name="demo driver",

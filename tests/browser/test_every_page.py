@@ -29,6 +29,7 @@ PAGES = [
     "/o/a/dead-letters/",
     "/o/a/workflows/",
     "/o/a/policies/",
+    "/o/a/enforcement/",
     "/o/a/policies/decisions/",
     "/o/a/connectors/",
     "/o/a/costs/",

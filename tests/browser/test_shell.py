@@ -5,7 +5,13 @@ from types import SimpleNamespace
 
 import pytest
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
+from django.db import transaction
 from playwright.sync_api import expect
+
+from connectors import enforcement
+from connectors.models import Enforcement
+from tenants import scope
+from tests import gateway_ground
 
 pytestmark = pytest.mark.browser
 
@@ -92,3 +98,24 @@ def test_the_kill_switch_takes_two_steps_by_keyboard_and_two_people_to_release(
     carol = visit(world.a.carol).open("/o/a/halts/")
     carol.get_by_role("button", name="Release as the second person").click()
     expect(carol.get_by_text("Released. Work goes on.")).to_be_visible()
+
+
+def test_the_light_says_in_words_whether_policy_is_enforced_and_leads_to_why(
+    visit: Callable, world: SimpleNamespace, actor_of: Callable
+) -> None:
+    with scope.enter(world.a.tenant.id):
+        gateway_ground.publish(world.a, actor_of(world.a.alice, world.a.tenant))
+    page = visit(world.a.bob).open("/o/a/")
+    light = page.get_by_role("banner").get_by_role("link", name="Enforcement not yet known")
+    light.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/enforcement/")
+    expect(page.get_by_text("No canary has run here yet")).to_be_visible()
+    enforcement.try_due()
+    page.reload()
+    expect(page.get_by_role("banner").get_by_text("Policy enforced")).to_be_visible()
+    expect(page.get_by_role("cell", name="default_deny")).to_be_visible()
+    with scope.enter(world.a.tenant.id), transaction.atomic():
+        Enforcement.objects.update(outcome="passed")
+    page.reload()
+    expect(page.get_by_role("banner").get_by_text("POLICY NOT ENFORCED")).to_be_visible()

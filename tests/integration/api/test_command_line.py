@@ -16,9 +16,11 @@ from django.db import close_old_connections, transaction
 from typer.testing import CliRunner, Result
 
 from approvals.models import ApprovalRequest
+from connectors.models import Enforcement
 from controlplane.cli import policies as cli_policies
 from controlplane.cli.exits import CliError, Exit
 from controlplane.cli.main import app
+from controlplane.lib import clock
 from policies import packs, simulation
 from policies.models import Simulation
 from policies.services import decide
@@ -81,6 +83,7 @@ LISTS = (
     "connectors list",
     "workflows list",
     "policies active",
+    "policies enforcing",
     "policies decisions --effect DENY",
     "tokens list",
     "kill status --all",
@@ -97,6 +100,28 @@ def test_what_can_be_listed_is_listed(interlock: Callable[..., Result], world: S
     for line in LISTS:
         result = interlock("dana", *line.split(), "-o", form)
         assert result.exit_code == 0, (line, result.exception, result.output)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "light", "code"),
+    [("held", "enforcing", Exit.OK), ("passed", "failed", Exit.VERIFICATION_FAILED), (None, "unknown", 10)],
+)
+def test_a_script_can_tell_whether_policy_is_enforced(
+    world: SimpleNamespace,
+    interlock: Callable[..., Result],
+    actor_of: Callable[..., Any],
+    outcome: str | None,
+    light: str,
+    code: int,
+) -> None:
+    times = dict.fromkeys(("tried_at", "since", "next_at"), clock.now())
+    with scope.enter(world.a.tenant.id):
+        gateway_ground.publish(world.a, actor_of(world.a.alice, world.a.tenant))
+        if outcome:
+            Enforcement.objects.create(environment=world.a.environment, outcome=outcome, **times)
+    result = interlock("dana", "policy", "enforcing", "-o", "json")
+    [row] = json.loads(result.stdout)["results"]
+    assert (result.exit_code, row["light"], row["environment"]) == (code, light, "prod")
 
 
 def test_a_run_is_looked_at(interlock: Callable[..., Result], world: SimpleNamespace) -> None:

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from django.db import transaction
 
-from connectors import drills, measures
+from connectors import drills, enforcement, measures
 from connectors.calls import CallState, CallStatus
 from connectors.models import CallAttempt, ToolCall
 from controlplane.lib import clock, ids
@@ -105,10 +105,11 @@ def test_the_canary_is_held_back_and_whoever_lets_it_pass_is_halted(
     with transaction.atomic():
         assert [(c.tool, c.state) for c in ToolCall.objects.all()] == [("interlock.canary.ping", "DENIED")]
     passed = CallStatus(ids.uuid7(), CallState.SUCCEEDED)
-    monkeypatch.setattr(measures, "_tried", lambda _: passed)
-    [halt] = measured(rule, ready.admin)
+    monkeypatch.setattr(enforcement, "put_through", lambda *_: passed)
+    with clock.frozen(clock.now() + timedelta(seconds=61)):
+        [halt] = measured(rule, ready.admin)
     assert halt.scope == f"environment:{ready.environment.id}"
-    assert "SUCCEEDED" in halt.reason
+    assert "succeeded" in halt.reason
     assert halt.engaged_by_label == "trigger canary"
 
 
