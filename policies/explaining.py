@@ -62,6 +62,7 @@ class Counted:
 class Explanation:
     record: DecisionRecord
     fired: tuple[Fired, ...]
+    observed: tuple[Fired, ...]
     asked: Asked
     approvals: tuple[Counted, ...]
     bundle: Bundle | None
@@ -96,7 +97,8 @@ def explain(actor: Actor, decision_id: UUID) -> Explanation:
     activations = Activation.objects.filter(environment_id=row.environment_id)
     return Explanation(
         record=row,
-        fired=tuple(Fired(each, locating.place_of(modules, each["rule"], each["code"])) for each in row.reasons),
+        fired=_located(modules, row.reasons),
+        observed=_located(modules, row.observed),
         asked=asked,
         approvals=_approvals(document),
         bundle=bundle,
@@ -146,6 +148,10 @@ def _recorded(decision_id: UUID, actor: Actor) -> tuple[DecisionRecord, dict[str
     event = DecisionTraced(row.pk, row.environment_id, row.bundle_sha256)
     record(event, actor=actor, workspace_id=row.workspace_id, run_id=row.run_id)
     return row, document, program
+
+
+def _located(modules: Mapping[str, str], reasons: Sequence[Mapping[str, Any]]) -> tuple[Fired, ...]:
+    return tuple(Fired(each, locating.place_of(modules, each["rule"], each["code"])) for each in reasons)
 
 
 def _asked(actor: Actor, row: DecisionRecord) -> tuple[Asked, dict[str, Any] | None]:

@@ -12,13 +12,13 @@ WITHHELD = "[withheld]"
 
 _SHOWN: MappingProxyType[str, frozenset[str] | None] = MappingProxyType(
     {
-        **dict.fromkeys(("schema", "request_id", "pep", "tenant", "workspace", "environment", "action")),
+        **dict.fromkeys(("schema", "request_id", "pep", "tenant", "workspace", "environment", "action", "phase")),
         **dict.fromkeys(("action_digest", "approvals")),
         "subject": frozenset({"id", "type", "roles", "on_behalf_of"}),
         "resource": frozenset(
             {
                 *("type", "tool", "tool_version", "connector", "kind", "risk", "reversibility", "data_classes"),
-                *("model", "provider", "workflow", "workflow_version", "step", "approval_floor"),
+                *("model", "provider", "workflow", "workflow_version", "step", "step_kind", "approval_floor"),
             }
         ),
         "context": frozenset({"now_ns", "lane", "run_id", "attempt", "spend", "estimate", "writes_so_far"}),

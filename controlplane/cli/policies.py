@@ -76,6 +76,26 @@ def decisions(
 
 
 @app.command()
+def explain(
+    decision: Annotated[str, typer.Argument(help="id of a decision")],
+    trace: Annotated[bool, typer.Option("--trace", help="decide it again and tell each rule; goes on record")] = False,
+    form: Output = Format.TABLE,
+) -> None:
+    """The rules that fired and the line each stands on; with --trace, every rule that was tried."""
+    client = connect()
+    if trace:
+        told = client.post(f"/v1/decisions/{decision}/trace", {})
+        columns: tuple[str, ...] = ("module", "line", "tried", "fired", "stopped_at")
+    else:
+        told = client.get(f"/v1/decisions/{decision}/explanation")
+        columns = ("effect", "code", "rule", "module", "line", "message")
+    if form is not Format.TABLE:
+        output.one(told, form)
+    else:
+        output.rows(told["rules"], columns, form, f"{told['effect']}: no rule restricted it")
+
+
+@app.command()
 def simulate(
     pack: Annotated[Path, typer.Argument(help="the Rego of one pack", exists=True, dir_okay=False)],
     name: Annotated[str | None, typer.Option(help="of the pack; the file's name when left out")] = None,

@@ -91,6 +91,7 @@ LISTS = (
     "kill triggers",
     "costs",
     "me",
+    "policy decisions --effect DENY --effect ALLOW --rule x --code y --tool t --environment prod --since 2026-01-01",
 )
 
 
@@ -262,3 +263,15 @@ def test_a_reconcile_task_is_found_claimed_and_refused_without_a_lawful_answer(
     rehearsed = interlock("dana", *answer, "landed", "--note", "x", "--dry-run")
     assert rehearsed.exit_code == 0
     assert "would send: POST" in rehearsed.stderr
+
+
+def test_a_decision_is_explained_and_its_trace_refused_with_the_reason(
+    interlock: Callable[..., Result], world: SimpleNamespace, actor_of: Callable[..., Any]
+) -> None:
+    with scope.enter(world.a.tenant.id):
+        where = {"workspace_id": world.a.workspace.id, "environment_id": world.a.environment.id}
+        made = decide(document=question(world.a), actor=actor_of(world.a.dana, world.a.tenant), **where)
+    told = shown(interlock("bob", "policy", "explain", str(made.id), "-o", "json"))
+    assert told["rules"][0]["code"] == "bundle_missing"
+    refusal = interlock("bob", "policy", "explain", str(made.id), "--trace")
+    assert "refused by itself" in str(refusal.exception)

@@ -74,3 +74,33 @@ def test_foreign_decisions_are_not_there(
     charlie, path = token(world.charlie, world.b), f"/v1/decisions/{decided[0].id}"
     assert client.get("/v1/decisions", headers=charlie).json()["results"] == []
     assert [client.get(p, headers=charlie).status_code for p in (path, f"{path}/input")] == [404, 404]
+
+
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [("effect=DENY&effect=ALLOW", 3), ("code=bundle_missing", 3), ("environment=dev", 0), ("tool=none", 0)],
+)
+def test_the_api_searches_like_the_console(
+    client: Client, world: SimpleNamespace, token: Callable[..., Any], decided: list[Any], query: str, count: int
+) -> None:
+    found = client.get(f"/v1/decisions?{query}", headers=token(world.a.bob)).json()
+    assert len(found["results"]) == count
+
+
+def test_an_explanation_withholds_content_from_those_who_may_not_see_it(
+    client: Client, world: SimpleNamespace, token: Callable[..., Any], decided: list[Any]
+) -> None:
+    path = f"/v1/decisions/{decided[0].id}/explanation"
+    told = client.get(path, headers=token(world.a.bob, scopes=("view",))).json()
+    assert (told["rules"][0]["code"], told["rules"][0]["module"], told["bundle"]) == ("bundle_missing", None, None)
+    assert told["input"]["resource"]["args"] == "[withheld]"
+    assert client.get(path, headers=token(world.a.bob)).json()["note"] == ""
+
+
+def test_a_decision_without_a_policy_is_not_traced(
+    client: Client, world: SimpleNamespace, token: Callable[..., Any], decided: list[Any]
+) -> None:
+    path = f"/v1/decisions/{decided[0].id}/trace"
+    assert client.post(path, headers=token(world.a.bob)).json()["code"] == "nothing_to_trace"
+    assert client.post(path, headers=token(world.a.bob, scopes=("view",))).status_code == 403
+    assert client.post(path, headers=token(world.charlie, world.b)).status_code == 404
