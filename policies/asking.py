@@ -1,4 +1,4 @@
-"""One question to the decision point, and its record."""
+"""Questions to the decision point, and their record."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -53,26 +53,59 @@ class Occasion:
     call_id: UUID | None
 
 
-def ask(
-    document: dict[str, Any],
-    *,
-    workspace_id: UUID,
-    environment_id: UUID,
-    rules: Callable[[UUID], active.Active] = active.of,
-) -> Answer:
-    """Never raises for doubt: every cause of it is a DENY with its code."""
-    content, statement, asked = None, None, frozenset[Asked]()
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """A sound question and the policy that is to answer it."""
+
+    document: dict[str, Any]
+    content: bytes
+    found: active.Active
+
+
+def ask_many(occasions: Sequence[Occasion], *, rules: Callable[[UUID], active.Active]) -> list[Answer]:
+    """Never raises for doubt: every cause of it is a DENY with its code. Questions to one policy are asked together."""
+    posed = [_posed(occasion, rules) for occasion in occasions]
+    programs: dict[str, list[_Open]] = {}
+    for question in posed:
+        if isinstance(question, _Open):
+            programs.setdefault(question.found.program.key, []).append(question)
+    answers = {id(q): a for asked in programs.values() for q, a in zip(asked, _evaluated(asked), strict=True)}
+    return [_answered(q, answers[id(q)]) if isinstance(q, _Open) else q for q in posed]
+
+
+def _posed(occasion: Occasion, rules: Callable[[UUID], active.Active]) -> _Open | Answer:
+    content = None
     try:
-        content = contract.encode(document)
-        _require_sound(document, workspace_id)
-        found = rules(environment_id)
-        statement, asked = found.statement, found.asked
-        return Answer(_evaluated(found, document), content, statement, asked)
+        content = contract.encode(occasion.document)
+        _require_sound(occasion.document, occasion.workspace_id)
+        return _Open(occasion.document, content, rules(occasion.environment_id))
     except BadInput as error:
-        return Answer(Verdict.denied("bad_input", f"The question is malformed: {error}"), content, statement)
+        return Answer(Verdict.denied("bad_input", f"The question is malformed: {error}"), content, None)
     except PointFailure as failure:
-        log.warning("policy decision failed closed", extra={"code": failure.code, "reason": failure.detail})
-        return Answer(Verdict.denied(failure.code, _WORDS.get(failure.code, _NO_ANSWER)), content, statement, asked)
+        return Answer(_doubted(failure), content, None)
+
+
+def _answered(question: _Open, answer: dict[str, Any] | PointFailure) -> Answer:
+    """Checked against the contract, and that it is about this question."""
+    found = question.found
+    try:
+        if isinstance(answer, PointFailure):
+            raise answer
+        verdict = contract.read_decision(
+            answer,
+            request_id=question.document["request_id"],
+            revision=found.statement.revision,
+            seq=found.statement.seq,
+            phase=contract.phase_of(question.document),
+        )
+    except PointFailure as failure:
+        verdict = _doubted(failure)
+    return Answer(verdict, question.content, found.statement, found.asked)
+
+
+def _doubted(failure: PointFailure) -> Verdict:
+    log.warning("policy decision failed closed", extra={"code": failure.code, "reason": failure.detail})
+    return Verdict.denied(failure.code, _WORDS.get(failure.code, _NO_ANSWER))
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,22 +167,20 @@ def _require_sound(document: dict[str, Any], workspace_id: UUID) -> None:
         raise BadInput("$.context.now_ns: not now")
 
 
-def _evaluated(found: active.Active, document: dict[str, Any]) -> Verdict:
-    with telemetry.span("policy.decide", action=document["action"], seq=found.statement.seq):
+def _evaluated(asked: Sequence[_Open]) -> list[dict[str, Any] | PointFailure]:
+    """The raw answers of one policy."""
+    program, statement = asked[0].found.program, asked[0].found.statement
+    documents = [question.document for question in asked]
+    with telemetry.span("policy.decide", action=documents[0]["action"], seq=statement.seq, count=len(asked)):
         try:
-            answer = point.current().evaluate(found.program, document)
-        except PointFailure:
-            raise
+            if len(asked) == 1:
+                return [point.current().evaluate(program, documents[0])]
+            return point.current().evaluate_many(program, documents)
+        except PointFailure as failure:
+            return [failure] * len(asked)
         except Exception as error:
             log.exception("the decision point raised what it does not declare")
-            raise PointFailure("pdp_error", type(error).__name__) from error
-    return contract.read_decision(
-        answer,
-        request_id=document["request_id"],
-        revision=found.statement.revision,
-        seq=found.statement.seq,
-        phase=contract.phase_of(document),
-    )
+            return [PointFailure("pdp_error", type(error).__name__)] * len(asked)
 
 
 def _event(decision: Decision, answer: Answer, occasion: Occasion, duration_us: int) -> PolicyDecided:

@@ -10,9 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator
-
 from policies.engine.protocol import PointFailure
+from policies.shapes import Shape
 from policies.types import Effect, Phase, Reason, Verdict
 
 LARGEST_INPUT = 256 * 1024
@@ -44,9 +43,9 @@ def encode(document: Mapping[str, Any]) -> bytes:
 
 def check_input(document: Mapping[str, Any]) -> None:
     """Raises BadInput naming the first member that is wrong (its place, never its content)."""
-    error = next(iter(_validator("input-1").iter_errors(document)), None)
-    if error is not None:
-        raise BadInput(f"{error.json_path}: {error.validator}")
+    problem = _shape("input-1").problem(document)
+    if problem:
+        raise BadInput(problem)
 
 
 def phase_of(document: Mapping[str, Any]) -> Phase:
@@ -57,9 +56,9 @@ def read_decision(
     answer: Mapping[str, Any], *, request_id: str, revision: str, seq: int, phase: Phase = Phase.BEFORE
 ) -> Verdict:
     """The verdict in an answer; raises PointFailure `bad_decision`, also when it answers another question."""
-    error = next(iter(_validator("decision-1").iter_errors(answer)), None)
-    if error is not None:
-        raise PointFailure("bad_decision", f"{error.json_path}: {error.validator}")
+    problem = _shape("decision-1").problem(answer)
+    if problem:
+        raise PointFailure("bad_decision", problem)
     if answer["request_id"] != request_id or answer["bundle"] != {"revision": revision, "seq": seq}:
         raise PointFailure("bad_decision", "the answer belongs to another question or bundle")
     if answer.get("phase", Phase.BEFORE) != phase:
@@ -122,7 +121,5 @@ def _refuse_unfit(value: object, depth: int) -> None:
 
 
 @cache
-def _validator(name: str) -> Draft202012Validator:
-    schema = json.loads((_SCHEMAS / f"{name}.json").read_text())
-    Draft202012Validator.check_schema(schema)
-    return Draft202012Validator(schema)
+def _shape(name: str) -> Shape:
+    return Shape(json.loads((_SCHEMAS / f"{name}.json").read_text()))

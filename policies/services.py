@@ -1,6 +1,6 @@
 """Verbs of policy: publish, roll back, keep fresh, decide, and say at dispatch whether a decision still holds."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import cache
 from typing import Any
@@ -95,22 +95,12 @@ def decide(
 
 def decide_many(questions: Sequence[Occasion], *, actor: Actor) -> list[Decision]:
     """Ask about several things at one moment, each as `decide` does, and record the answers together."""
-    rules = cache(active.of)
-    answered = [_answered(question, rules) for question in questions]
-    asking.keep(answered, actor=actor)
-    return [kept.decision for kept in answered]
-
-
-def _answered(question: Occasion, rules: Callable[[UUID], active.Active]) -> Kept:
     started = clock.monotonic()
-    answer = asking.ask(
-        question.document,
-        workspace_id=question.workspace_id,
-        environment_id=question.environment_id,
-        rules=rules,
-    )
-    took = int((clock.monotonic() - started) * 1_000_000)
-    return Kept(_decision(answer), answer, question, took)
+    answers = asking.ask_many(questions, rules=cache(active.of))
+    took = int((clock.monotonic() - started) * 1_000_000 / max(len(questions), 1))
+    kept = [Kept(_decision(answer), answer, asked, took) for asked, answer in zip(questions, answers, strict=True)]
+    asking.keep(kept, actor=actor)
+    return [each.decision for each in kept]
 
 
 def still_good(decision_id: UUID, *, max_age_s: float) -> None:

@@ -9,6 +9,7 @@ Wire format: OPA REST API, `POST /v1/data/<path>` (openpolicyagent.org, REST API
 import os
 import threading
 import weakref
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as Overdue
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from requests.adapters import HTTPAdapter
 
 from controlplane.lib import clock
 from policies.engine.breaker import Breaker
-from policies.engine.protocol import DECISION_ENTRYPOINT, JsonObject, Layers, PointFailure, Program
+from policies.engine.protocol import DECISION_ENTRYPOINT, JsonObject, Layers, PointFailure, Program, one_by_one
 
 LARGEST_ANSWER = 1 << 20
 MOST_AT_ONCE = 8
@@ -89,6 +90,9 @@ class ServerPoint:
             raise
         self._succeeded(program.environment)
         return _decision(answer, program)
+
+    def evaluate_many(self, program: Program, documents: Sequence[JsonObject]) -> list[JsonObject | PointFailure]:
+        return one_by_one(self, program, documents)
 
     def layers(self) -> Layers:
         """A server is another machine's process: nothing of it runs in ours."""

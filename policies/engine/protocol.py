@@ -1,6 +1,6 @@
 """What a decision point is, whoever evaluates. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -51,6 +51,23 @@ class DecisionPoint(Protocol):
         """The raw decision document, unchecked. Raises PointFailure; never answers late."""
         ...
 
+    def evaluate_many(self, program: Program, documents: Sequence[JsonObject]) -> "list[JsonObject | PointFailure]":
+        """Each answered as by `evaluate`; what that would raise stands in the place of the answer."""
+        ...
+
     def layers(self) -> Layers:
         """Confinement of the evaluator in use. Raises PointFailure if none can be started."""
         ...
+
+
+def one_by_one(
+    point: DecisionPoint, program: Program, documents: Sequence[JsonObject]
+) -> "list[JsonObject | PointFailure]":
+    """`evaluate_many` by means of `evaluate`."""
+    found: list[JsonObject | PointFailure] = []
+    for document in documents:
+        try:
+            found.append(point.evaluate(program, document))
+        except PointFailure as failure:
+            found.append(failure)
+    return found

@@ -42,6 +42,38 @@ def test_the_same_child_answers_question_after_question(point: EmbeddedPoint) ->
     assert pid_of(point) == first
 
 
+def test_several_questions_are_answered_in_their_order_by_the_same_child(point: EmbeddedPoint) -> None:
+    first = pid_of(point)
+    asked = [{"word": n} for n in range(150)]
+    assert point.evaluate_many(ECHO, asked) == [{"said": n} for n in range(150)]
+    assert point.evaluate_many(ECHO, []) == []
+    assert pid_of(point) == first
+
+
+def test_a_question_that_fails_does_not_take_the_others_along(point: EmbeddedPoint) -> None:
+    answers = point.evaluate_many(ECHO, [{"word": 1}, {"other": 2}, {"word": 3}])
+    assert [answer for answer in answers if isinstance(answer, dict)] == [{"said": 1}, {"said": 3}]
+    assert isinstance(answers[1], PointFailure)
+    assert answers[1].code == "pdp_error"
+
+
+def test_of_several_questions_only_the_one_that_hangs_and_what_its_policy_is_held_back_for_have_no_answer() -> None:
+    slow = """package interlock.main
+decision := {"said": input.word} if { not hangs }
+hangs if { input.word == 2; some a in numbers.range(1, 30000); some b in numbers.range(1, 30000); a * b == 7.5 }
+"""
+    point = EmbeddedPoint(deadline_s=0.5, confined_only=False)
+    try:
+        answers = point.evaluate_many(Program("slow", {"m.rego": slow}, {}), [{"word": 1}, {"word": 2}, {"word": 3}])
+    finally:
+        point.close()
+    assert answers[0] == {"said": 1}
+    assert [answer.code for answer in answers[1:] if isinstance(answer, PointFailure)] == [
+        "pdp_timeout",
+        "pdp_quarantined",
+    ]
+
+
 def test_threads_get_their_own_answers(point: EmbeddedPoint) -> None:
     wrong: list[object] = []
 
