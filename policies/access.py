@@ -43,6 +43,15 @@ def activations(actor: Actor, environment_id: UUID, limit: int = 50) -> list[Act
     return list(rows.filter(environment_id=environment_id)[: min(limit, _MOST)])
 
 
+def activation(actor: Actor, activation_id: UUID) -> Activation:
+    """One activation with its bundle, for those who may view its environment."""
+    row = Activation.objects.select_related("bundle", "environment").filter(pk=activation_id).first()
+    if row is None:
+        raise NotFound
+    places.environment(actor, row.environment_id)
+    return row
+
+
 def versions(actor: Actor) -> list[PolicyVersion]:
     """Every version of every pack of the tenant, newest first, for those who may view any workspace."""
     require(actor, Perm.VIEW)

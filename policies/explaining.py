@@ -115,6 +115,13 @@ def sources(actor: Actor, bundle_id: UUID) -> tuple[Bundle, Mapping[str, str]]:
     return bundle, bundles.open_verified(bytes(bundle.content), keys=point.keyring().trusted()).modules
 
 
+def texts(bundle: Bundle) -> Mapping[str, str]:
+    """Everything that a bundle says, as texts by path: its Rego, and its data one member a line."""
+    contents = bundles.open_verified(bytes(bundle.content), keys=point.keyring().trusted())
+    data = json.dumps(contents.data[bundles.ROOT], indent=2, ensure_ascii=False, sort_keys=True)
+    return {**contents.modules, f"{bundles.ROOT}/data.json": data}
+
+
 def trace(*, decision_id: UUID, actor: Actor) -> Traced:
     """Decide a recorded question again under the bundle that decided it, with every step told. Needs VIEW_PAYLOADS.
 

@@ -1,5 +1,6 @@
 """The only fetch for views. What is foreign is missing: both are 404."""
 
+from collections.abc import Collection
 from datetime import timedelta
 from typing import NamedTuple
 from uuid import UUID
@@ -90,6 +91,13 @@ def environments(actor: Actor) -> list[Environment]:
 def members(actor: Actor) -> list[Membership]:
     require(actor, Perm.ADMIN)
     return list(Membership.objects.select_related("user", "workspace").order_by("user__username", "role"))
+
+
+def names(actor: Actor, ids: Collection[UUID]) -> dict[UUID, str]:
+    """What people of the tenant are called, by id; for those who may view any workspace. Others are not in it."""
+    require(actor, Perm.VIEW)
+    rows = Membership.objects.select_related("user").filter(user_id__in=ids)
+    return {row.user_id: row.user.label for row in rows}
 
 
 def tokens(actor: Actor) -> list[ApiToken]:

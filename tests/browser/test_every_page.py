@@ -9,6 +9,7 @@ import pytest
 from django.db import transaction
 
 from controlplane.lib import clock
+from policies import packs
 from tenants import scope, triggers
 from tenants.actors import Actor
 from tenants.models import HaltDrill
@@ -56,9 +57,16 @@ def full(world: SimpleNamespace) -> list[str]:
 
 
 def explained(world: SimpleNamespace) -> list[str]:
-    """A decision under a policy, and the text of that policy."""
-    bundle_id = publish(world).bundle_id
-    return [f"/o/a/policies/decisions/{decide(world).id}/", f"/o/a/policies/bundles/{bundle_id}/"]
+    """A decision under a policy, the text of that policy, its environment, and what changed in it."""
+    first, second = publish(world, packs.triage(channels=["C0ONE00001"])), publish(world)
+    environment = f"/o/a/policies/environments/{world.a.environment.id}/"
+    return [
+        f"/o/a/policies/decisions/{decide(world).id}/",
+        f"/o/a/policies/bundles/{second.bundle_id}/",
+        environment,
+        f"{environment}compare/?before={first.pk}&after={second.pk}",
+        f"{environment}compare/?before={first.pk}&after={second.pk}&view=unified",
+    ]
 
 
 def rehearsed(world: SimpleNamespace) -> UUID:

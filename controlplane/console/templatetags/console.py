@@ -1,5 +1,6 @@
 """How times, states, money and ids look: one component each, used by every page."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -84,6 +85,12 @@ def usd(micros: int | None) -> str:
 def short(identifier: UUID | str | None) -> str:
     """The end of an id: UUIDv7 begin with the time, their ends tell them apart."""
     return str(identifier or "")[-12:]
+
+
+@register.filter
+def of(names: Mapping[str, str], identifier: UUID | str | None) -> str:
+    """A name by its id; the id where no name is known."""
+    return names.get(str(identifier), short(identifier)) if identifier else "–"
 
 
 @register.filter
