@@ -1,6 +1,6 @@
 """What the policy room refuses."""
 
-from controlplane.lib.errors import Conflict, Invalid, NotFound, Unavailable
+from controlplane.lib.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
 
 
 class PolicyRefused(Invalid):
@@ -29,3 +29,33 @@ class EvaluatorUnavailable(Unavailable):
     """A draft cannot be checked: no evaluator can be had, or the draft stalled it."""
 
     code, title = "evaluator_unavailable", "The policy cannot be checked"
+
+
+class NotYetChecked(Conflict):
+    """The draft as it stands has no clean check: check it first."""
+
+    code, title = "not_checked", "The draft is not checked"
+
+
+class DraftClosed(Conflict):
+    """The draft is in a state that does not allow this."""
+
+    code, title = "draft_closed", "The draft does not allow this now"
+
+
+class OwnProposal(Forbidden):
+    """Whoever wrote or proposed a policy does not approve it."""
+
+    code, title = "own_proposal", "A second person must decide about this"
+
+
+class ProposalChanged(Conflict):
+    """What was voted on is not what is proposed now: look at it again."""
+
+    code, title = "proposal_changed", "Another text is proposed now"
+
+
+class SecondPersonNeeded(Conflict):
+    """The environment has a policy; nobody replaces it alone."""
+
+    code, title = "second_person_needed", "A second person must approve this"

@@ -37,7 +37,11 @@ class PolicyDecided:
 @event("policy.activated")
 @dataclass(frozen=True)
 class PolicyActivated:
-    """`packs`: what the bundle consists of, each with number and digest."""
+    """`packs`: what the bundle consists of, each with number and digest.
+
+    `ground`: why it may stand: `first` of its environment, `approved` as the draft `draft_id` by `approvers`, or
+    `restored` from the activation before it because that loosens nothing.
+    """
 
     activation_id: UUID
     environment_id: UUID
@@ -47,6 +51,9 @@ class PolicyActivated:
     packs: list[dict[str, Any]]
     author_id: UUID
     reason: str
+    ground: str = "first"
+    draft_id: UUID | None = None
+    approvers: list[str] = field(default_factory=list)
 
 
 @event("policy.simulation_requested")
@@ -84,3 +91,67 @@ class DecisionTraced:
     decision_id: UUID
     environment_id: UUID
     bundle_sha256: str
+
+
+@event("policy.draft_saved")
+@dataclass(frozen=True)
+class DraftSaved:
+    """A text as somebody wants it to be. `pack_digest`: of source, configuration, tests and cases together."""
+
+    draft_id: UUID
+    environment_id: UUID
+    pack: str
+    version: str
+    revision: int
+    base_seq: int
+    pack_digest: str
+    kind: str
+
+
+@event("policy.draft_checked")
+@dataclass(frozen=True)
+class DraftChecked:
+    """`report_digest` is that of the whole report; `findings` are counted."""
+
+    draft_id: UUID
+    revision: int
+    clean: bool
+    findings: int
+    coverage_percent: int
+    bump: str
+    bundle_revision: str
+    report_digest: str
+
+
+@event("policy.draft_proposed")
+@dataclass(frozen=True)
+class DraftProposed:
+    """`digest` covers every text, what it is based on, and the simulation that people will see. `quorum`: how many
+    others must say yes, `rules`: why so many."""
+
+    draft_id: UUID
+    proposal: int
+    digest: str
+    quorum: int
+    rules: list[str]
+    reason: str
+
+
+@event("policy.draft_voted")
+@dataclass(frozen=True)
+class DraftVoted:
+    """One person's word on exactly that digest; `state` is that of the draft afterwards."""
+
+    draft_id: UUID
+    proposal: int
+    digest: str
+    approve: bool
+    state: str
+    reason: str
+
+
+@event("policy.draft_withdrawn")
+@dataclass(frozen=True)
+class DraftWithdrawn:
+    draft_id: UUID
+    revision: int

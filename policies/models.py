@@ -2,8 +2,24 @@
 
 from django.db import models
 
+from policies.draft_models import Draft, DraftVote
 from policies.types import Effect, Phase, SimulationState
 from tenants.models.base import TenantModel
+
+__all__ = [
+    "Activation",
+    "Bundle",
+    "DecisionReason",
+    "DecisionRecord",
+    "Draft",
+    "DraftVote",
+    "PointDecision",
+    "PointStatus",
+    "PolicyPack",
+    "PolicyVersion",
+    "Simulation",
+    "Standing",
+]
 
 
 class PolicyPack(TenantModel):
@@ -30,6 +46,8 @@ class PolicyVersion(TenantModel):
     source = models.TextField(help_text="Rego, package interlock.packs.<name>")
     data = models.JSONField(default=dict, help_text="Read by the pack as data.interlock.config.<name>")
     tests = models.TextField(blank=True, help_text="Rego, package interlock.tests.<name>")
+    golden = models.JSONField(default=list, help_text="[{name, input, expect: {effect, codes}}]")
+    version = models.CharField(max_length=32, blank=True, help_text="SemVer as its author declared it")
     author_id = models.UUIDField()
 
     class Meta(TenantModel.Meta):
@@ -71,6 +89,12 @@ class Activation(TenantModel):
     activated_by_id = models.UUIDField()
     activated_at = models.DateTimeField()
     reason = models.CharField(max_length=200, blank=True)
+    draft = models.ForeignKey(
+        Draft, null=True, blank=True, on_delete=models.PROTECT, related_name="+", help_text="What people approved"
+    )
+    restores = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="+", help_text="Whose content it is again"
+    )
 
     class Meta(TenantModel.Meta):
         constraints = [
@@ -236,6 +260,7 @@ class Simulation(TenantModel):
     ended_at = models.DateTimeField(null=True, blank=True)
 
     class Meta(TenantModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["tenant", "id"], name="policy_simulation_within_tenant")]
         indexes = [models.Index(fields=["tenant", "environment", "-id"], name="policy_simulation_recent")]
 
     def __str__(self) -> str:

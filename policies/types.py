@@ -1,6 +1,6 @@
 """Value types of policy. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -33,6 +33,22 @@ class Asked(StrEnum):
 
     AFTER = "after"
     STEPS = "steps"
+
+
+class DraftState(StrEnum):
+    """`CHECKED`: nothing to change was found; `REFUSED`: something was. `REJECTED`: by a vote.
+
+    Only DRAFT, CHECKED, REFUSED and REJECTED may be edited; an edit makes any of them a DRAFT again.
+    """
+
+    DRAFT = "DRAFT"
+    CHECKED = "CHECKED"
+    REFUSED = "REFUSED"
+    PROPOSED = "PROPOSED"
+    APPROVED = "APPROVED"
+    REJECTED = "REJECTED"
+    WITHDRAWN = "WITHDRAWN"
+    ACTIVE = "ACTIVE"
 
 
 class SimulationState(StrEnum):
@@ -99,14 +115,20 @@ class Decision:
 class PackSource:
     """One pack as its author wrote it: Rego in package `interlock.packs.<name>`, its configuration, its tests.
 
-    `data` is read by the pack as `data.interlock.config.<name>`; `tests` is Rego in `interlock.tests.<name>`.
     `data["enforcement"]` may set rules of the pack, by their ids, to `observe` or `enforce`.
+    `data` is read by the pack as `data.interlock.config.<name>`; `tests` is Rego in `interlock.tests.<name>`;
+    `golden` are documents with the effect expected of them (`policies.golden`); `version` is SemVer, "" before any.
     """
 
     source: str
     data: Mapping[str, Any] = field(default_factory=dict)
     tests: str = ""
+    golden: Sequence[Mapping[str, Any]] = ()
+    version: str = ""
 
     @property
     def digest(self) -> str:
-        return digest({"source": self.source, "data": dict(self.data), "tests": self.tests})
+        """Of everything its author wrote; what is left out leaves the digest as it was."""
+        more = {"golden": [dict(case) for case in self.golden], "version": self.version}
+        said = {"source": self.source, "data": dict(self.data), "tests": self.tests}
+        return digest({**said, **{name: value for name, value in more.items() if value}})
