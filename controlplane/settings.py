@@ -28,6 +28,8 @@ if INTERLOCK_PDP == "server" and not INTERLOCK_OPA_URL.startswith(
 ):
     env.refuse("INTERLOCK_OPA_URL must be an https:// address (or http:// on this machine) when INTERLOCK_PDP=server")
 INTERLOCK_BUNDLE_TTL = timedelta(seconds=env.integer("INTERLOCK_BUNDLE_TTL_S", 600, at_least=300, at_most=900))
+INTERLOCK_POLICY_COVERAGE = env.integer("INTERLOCK_POLICY_COVERAGE", 80, at_least=0, at_most=100)
+INTERLOCK_POLICY_NOT_COVERED = env.integer("INTERLOCK_POLICY_NOT_COVERED", 20, at_least=0, at_most=100)
 INTERLOCK_PAYLOAD_DAYS = env.integer("INTERLOCK_PAYLOAD_DAYS", 14, at_least=1, at_most=30)
 INTERLOCK_EVIDENCE_MAX_LAG_S = env.integer("INTERLOCK_EVIDENCE_MAX_LAG_S", 30, at_least=1, at_most=3600)
 INTERLOCK_EVIDENCE_MAX_PENDING = env.integer("INTERLOCK_EVIDENCE_MAX_PENDING", 50_000, at_least=10, at_most=10_000_000)

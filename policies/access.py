@@ -7,11 +7,20 @@ from uuid import UUID
 
 from controlplane.lib.errors import NotFound
 from policies import active as activity
-from policies import searching
+from policies import publishing, searching, voting
 from policies.engine.protocol import PointFailure
-from policies.models import Activation, Bundle, DecisionRecord, PolicyVersion, Simulation, Standing
+from policies.models import (
+    Activation,
+    Bundle,
+    DecisionRecord,
+    Draft,
+    DraftVote,
+    PolicyVersion,
+    Simulation,
+    Standing,
+)
 from policies.searching import Wanted
-from policies.types import Effect
+from policies.types import DraftState, Effect, PackSource
 from tenants import access as places
 from tenants import payloads
 from tenants.actors import Actor
@@ -135,3 +144,43 @@ def simulations(actor: Actor, *, before: UUID | None = None, limit: int = 50) ->
     if before is not None:
         rows = rows.filter(pk__lt=before)
     return list(rows.order_by("-pk")[: min(limit, _MOST)])
+
+
+def drafts(
+    actor: Actor,
+    *,
+    environment_id: UUID | None = None,
+    state: DraftState | None = None,
+    before: UUID | None = None,
+    limit: int = 50,
+) -> list[Draft]:
+    """Newest first, of the workspaces that the actor sees."""
+    rows = Draft.objects.select_related("environment", "simulation")
+    rows = rows.filter(environment__workspace_id__in=places.workspace_ids(actor))
+    wanted = {"environment_id": environment_id, "state": state, "pk__lt": before}
+    rows = rows.filter(**{name: value for name, value in wanted.items() if value is not None})
+    return list(rows.order_by("-pk")[: min(limit, _MOST)])
+
+
+def draft(actor: Actor, draft_id: UUID) -> Draft:
+    """One draft with its environment and simulation, for those who may view its workspace."""
+    rows = Draft.objects.select_related("environment", "simulation", "restores__bundle", "activation")
+    row = rows.filter(pk=draft_id, environment__workspace_id__in=places.workspace_ids(actor)).first()
+    if row is None:
+        raise NotFound
+    return row
+
+
+def needed(row: Draft) -> voting.Needed:
+    """How many must still approve a draft, and why so many."""
+    return voting.needed(row)
+
+
+def votes(row: Draft) -> list[DraftVote]:
+    """What people said about the draft, also about proposals that are past; the first one first."""
+    return list(row.votes.order_by("pk"))
+
+
+def text_before(row: Draft) -> PackSource | None:
+    """The active pack that a draft replaces or removes; None when it adds one or brings an earlier policy back."""
+    return publishing.standing_packs(row.environment_id)[1].get(row.pack)

@@ -13,7 +13,7 @@ from django.db import transaction
 
 from controlplane.lib import clock
 from policies import authoring, bundles, contract, impact, point
-from policies.bundles import ROOT
+from policies.bundles import ROOT, Contents
 from policies.engine import workshop
 from policies.engine.pool import LOAD_S, loading
 from policies.engine.process import EvaluatorProcess, Refusal
@@ -21,7 +21,7 @@ from policies.engine.protocol import DECISION_ENTRYPOINT, PointFailure, Program
 from policies.engine.workshop import Purpose
 from policies.errors import BundleInvalid
 from policies.impact import Gap, Impact, Past
-from policies.models import Bundle, DecisionRecord
+from policies.models import Bundle, DecisionRecord, Standing
 from policies.types import Effect, PackSource, Verdict
 from tenants import payloads
 from tenants.errors import PayloadExpired
@@ -146,16 +146,34 @@ class Backtest:
     done: int = 0
     over: bool = False
 
-    def advance(self, selection: Selection, program: Program, *, seconds: float) -> None:
-        """Weigh batch after batch until the time is up or all is done."""
+    def advance(
+        self, selection: Selection, program: Program, *, seconds: float, standing: "Today | None" = None
+    ) -> None:
+        """Weigh batch after batch until the time is up or all is done; also against what `standing` says today."""
         until, controls = clock.monotonic() + seconds, _Controls()
         with trial() as evaluator:
             while not self.over and clock.monotonic() < until:
                 rows = _batch(selection, self.cursor, min(BATCH, selection.most - self.done))
-                _weigh(self.impact, evaluator, controls, program, rows)
+                _weigh(self.impact, evaluator, controls, program, rows, standing)
                 self.done += len(rows)
                 self.cursor = rows[-1][0].pk if rows else self.cursor
                 self.over = not rows or self.done >= selection.most
+
+
+@dataclass(frozen=True, slots=True)
+class Today:
+    """The program of the bundle that is active now."""
+
+    sha256: str
+    program: Program
+
+
+@transaction.atomic
+def standing_of(environment_id: UUID) -> Today | None:
+    """What is active in an environment; None without a policy or when it is not believed."""
+    row = Standing.objects.select_related("activation__bundle").filter(environment_id=environment_id).first()
+    program = _recorded_program(row.activation.bundle.sha256, row.seq) if row else None
+    return Today(row.activation.bundle.sha256, program) if row and program else None
 
 
 @transaction.atomic
@@ -176,17 +194,35 @@ def _input(row: DecisionRecord) -> dict[str, Any] | None:
     return found
 
 
-def _weigh(found: Impact, evaluator: Trial, controls: "_Controls", program: Program, rows: Sequence[Row]) -> None:
+Kept = tuple[DecisionRecord, Past, Document]
+
+
+def _weigh(
+    found: Impact,
+    evaluator: Trial,
+    controls: "_Controls",
+    program: Program,
+    rows: Sequence[Row],
+    standing: Today | None,
+) -> None:
     """The control run first: what cannot be reproduced proves nothing."""
-    reproduced = _reproduced(found, evaluator, controls, rows)
-    verdicts = evaluator.decide(program, [document for _, document in reproduced])
-    for (past, _), verdict in zip(reproduced, verdicts, strict=True):
+    kept = _reproduced(found, evaluator, controls, rows)
+    verdicts = evaluator.decide(program, [document for _, _, document in kept])
+    today = _today(evaluator, kept, standing) if standing else {}
+    for (row, past, _), verdict in zip(kept, verdicts, strict=True):
         found.weigh(past, verdict)
+        if standing:
+            found.weigh_against(today.get(row.pk, past), verdict)
 
 
-def _reproduced(
-    found: Impact, evaluator: Trial, controls: "_Controls", rows: Sequence[Row]
-) -> list[tuple[Past, Document]]:
+def _today(evaluator: Trial, kept: Sequence[Kept], standing: Today) -> dict[UUID, Past]:
+    """What the active bundle says to what others decided; what it decided itself is known."""
+    others = [(row, past, document) for row, past, document in kept if row.bundle_sha256 != standing.sha256]
+    verdicts = evaluator.decide(standing.program, [document for _, _, document in others])
+    return {row.pk: past.now(verdict) for (row, past, _), verdict in zip(others, verdicts, strict=True)}
+
+
+def _reproduced(found: Impact, evaluator: Trial, controls: "_Controls", rows: Sequence[Row]) -> list[Kept]:
     """What came out as recorded under the bundle that decided, in the order of the rows; the rest is left out."""
     again: dict[UUID, Verdict | None] = {}
     covered: list[tuple[DecisionRecord, Document]] = []
@@ -194,13 +230,13 @@ def _reproduced(
         covered += group
         verdicts = evaluator.decide(control, [document for _, document in group])
         again |= {row.pk: verdict for (row, _), verdict in zip(group, verdicts, strict=True)}
-    kept = []
+    kept: list[Kept] = []
     for row, document in sorted(covered, key=lambda pair: pair[0].pk, reverse=True):
         past, verdict = _past(row, document), again[row.pk]
         if verdict is None or not past.agrees(verdict):
             found.leave_out(Gap.NOT_REPRODUCED)
         else:
-            kept.append((past, document))
+            kept.append((row, past, document))
     return kept
 
 
@@ -260,6 +296,11 @@ def recorded_program(sha256: str, seq: int) -> Program | None:
         contents = bundles.open_verified(bytes(bundle.content), keys=point.keyring().trusted())
     except BundleInvalid:
         return None
+    return program_of(contents, seq)
+
+
+def program_of(contents: Contents, seq: int) -> Program:
+    """The program of a bundle as it was signed, for a trial: it never expires."""
     told = {"revision": contents.revision, "seq": seq, "issued_ns": 0, "not_after_ns": FAR_NS}
     inner = {**dict(contents.data).get(ROOT, {}), "bundle": told}
-    return Program(f"control {sha256}:{seq}", contents.modules, {ROOT: inner})
+    return Program(f"control {contents.sha256}:{seq}", contents.modules, {ROOT: inner})

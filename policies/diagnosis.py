@@ -25,8 +25,8 @@ _MARKS = {
 }  # fmt: skip
 
 
-def findings(message: str, texts: Mapping[str, tuple[str, str]], *, usual: str) -> list[Finding]:
-    """One finding per error in a message of OPA. `texts`: path in OPA → (module as we call it, its source).
+def findings(message: str, texts: Mapping[str, tuple[str, str]], *, usual: str, code: str) -> list[Finding]:
+    """One finding, under `code`, per error in a message of OPA. `texts`: path in OPA → (module, its source).
 
     A message without any place is one finding on the module `usual`.
     """
@@ -36,8 +36,8 @@ def findings(message: str, texts: Mapping[str, tuple[str, str]], *, usual: str) 
         if match is not None:
             details = _details(lines, index)
             module, source = texts.get(match["path"], (match["path"], ""))
-            found.append(_finding(module, Text(source), match, details))
-    return _distinct(found) or [Finding(usual, 1, 1, "does_not_compile", message[:400], hint_of("does_not_compile"))]
+            found.append(_finding(module, Text(source), match, details, code))
+    return _distinct(found) or [Finding(usual, 1, 1, code, message[:400], hint_of(code))]
 
 
 def _details(lines: list[str], index: int) -> list[str]:
@@ -50,11 +50,11 @@ def _details(lines: list[str], index: int) -> list[str]:
     return following
 
 
-def _finding(module: str, text: Text, match: re.Match[str], details: list[str]) -> Finding:
-    code, message = match["code"], match["message"]
+def _finding(module: str, text: Text, match: re.Match[str], details: list[str], code: str) -> Finding:
+    message = match["message"]
     line, column = _place(text, max(1, int(match["line"])), message, details)
     told = message if _caret(details) else " ".join([message, *(detail.strip() for detail in details)])
-    return Finding(module, line, column, code, told[:400], hint_of(code))
+    return Finding(module, line, column, code, f"{match['code']}: {told}"[:400], hint_of(match["code"]))
 
 
 def _place(text: Text, line: int, message: str, details: list[str]) -> tuple[int, int]:

@@ -74,7 +74,7 @@ def read(case: object) -> Case:
 def differences(case: Case, answer: object) -> tuple[str, str]:
     """What was found, and how it differs from what was expected ("" when it does not)."""
     try:
-        verdict = _verdict(case, answer)
+        verdict = _verdict(answer)
     except PointFailure as failure:
         return "no decision", f"the answer is outside the contract: {failure.detail}"
     codes = {reason.code for reason in verdict.reasons}
@@ -116,7 +116,7 @@ def _expected(name: str, expect: Mapping[str, Any]) -> tuple[Effect, frozenset[s
     return Effect(str(effect)), None if codes is None else frozenset(codes)
 
 
-def _verdict(case: Case, answer: object) -> Verdict:
+def _verdict(answer: object) -> Verdict:
     if not isinstance(answer, Mapping):
         raise PointFailure("bad_decision", "there is no decision")
     return contract.read_decision(answer, request_id=REQUEST, revision=REVISION, seq=SEQ)

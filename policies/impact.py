@@ -6,7 +6,7 @@ nothing about the candidate: it is counted as not covered, never guessed.
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -52,6 +52,11 @@ class Past:
     def agrees(self, verdict: Verdict) -> bool:
         return (self.effect, self.reasons, self.terms) == (verdict.effect, reasons_of(verdict), terms_of(verdict))
 
+    def now(self, verdict: Verdict | None) -> "Past":
+        """The same question as another policy answers it; without an answer it is denied."""
+        answer = verdict or Verdict.denied("no_answer", "")
+        return replace(self, effect=answer.effect, reasons=reasons_of(answer), terms=terms_of(answer))
+
 
 def reasons_of(verdict: Verdict) -> frozenset[str]:
     return frozenset(f"{reason.rule}: {reason.code}" for reason in verdict.reasons)
@@ -87,6 +92,8 @@ class Impact:
     tools: dict[str, Counter[Shift]] = field(default_factory=lambda: defaultdict(Counter))
     moved: Counter[tuple[str, str]] = field(default_factory=Counter)
     loosened_grave: int = 0
+    terms_grave: int = 0
+    today: Counter[str] = field(default_factory=Counter)
     examples: list[dict[str, Any]] = field(default_factory=list)
     covered: int = 0
 
@@ -95,7 +102,9 @@ class Impact:
         """The counts of a report, to go on from."""
         if not report:
             return cls()
-        made = cls(covered=report["covered"], loosened_grave=report["loosened_high_risk"])
+        graves = {"loosened_grave": report["loosened_high_risk"], "terms_grave": report.get("terms_high_risk", 0)}
+        made = cls(covered=report["covered"], **graves)
+        made.today.update(report.get("against_standing", {}))
         made.not_covered.update({Gap(gap): count for gap, count in report["not_covered"].items()})
         made.shifts.update({shift: report[shift.value] for shift in Shift})
         for before, after in report["matrix"].items():
@@ -119,7 +128,14 @@ class Impact:
             return
         self.tools[past.tool or past.workflow][shift] += 1
         self.loosened_grave += int(shift is Shift.LOOSENED and past.risk in GRAVE)
+        self.terms_grave += int(shift is Shift.OBLIGATIONS and past.risk in GRAVE)
         self._explain(past, verdict, shift)
+
+    def weigh_against(self, today: Past, verdict: Verdict | None) -> None:
+        """Count how a decision differs from what is active now, whoever decided it then."""
+        shift = shift_of(today, verdict)
+        grave = {Shift.LOOSENED: "loosened_high_risk", Shift.OBLIGATIONS: "terms_high_risk"}.get(shift, "")
+        self.today.update(["decisions", shift.value, *([grave] if grave and today.risk in GRAVE else [])])
 
     def _explain(self, past: Past, verdict: Verdict | None, shift: Shift) -> None:
         now = reasons_of(verdict) if verdict else frozenset()
@@ -131,7 +147,8 @@ class Impact:
             self.examples.append({**told, **move, "gained": gained, "lost": lost})
 
     def report(self) -> dict[str, Any]:
-        """JSON without floats. `not_covered` by cause; `rules` that came or went, most moved first."""
+        """JSON without floats. `not_covered` by cause; `rules` that came or went, most moved first;
+        `against_standing`: the same counts against what is active now instead of what was recorded."""
         left_out = sum(self.not_covered.values())
         return {
             "decisions": self.covered + left_out,
@@ -139,6 +156,8 @@ class Impact:
             "not_covered": _named(self.not_covered),
             **{shift.value: self.shifts[shift] for shift in Shift},
             "loosened_high_risk": self.loosened_grave,
+            "terms_high_risk": self.terms_grave,
+            "against_standing": dict(sorted(self.today.items())),
             "matrix": {before: dict(sorted(after.items())) for before, after in sorted(self.matrix.items())},
             "tools": {tool: _named(counts) for tool, counts in sorted(self.tools.items())},
             "rules": [

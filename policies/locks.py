@@ -1,11 +1,12 @@
-"""What publishing locks, in this order: the row that activation and dispatch meet at, then the packs by name."""
+"""What publishing locks, in this order: the draft, the row that activation and dispatch meet at, the packs by name."""
 
 from uuid import UUID
 
 from django.db import connection
 
+from controlplane.lib.errors import NotFound
 from policies import active
-from policies.models import PolicyPack, Standing
+from policies.models import Draft, PolicyPack, Standing
 from tenants import scope
 
 
@@ -36,3 +37,16 @@ def _queue(subject: str) -> None:
     """An advisory lock until the transaction ends, for what has no row to lock or may not be updated."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [subject])
+
+
+def draft(draft_id: UUID) -> Draft:
+    """The draft, before anything of its environment: what is voted, edited and activated waits here."""
+    row = (
+        Draft.objects.select_for_update(of=("self",))
+        .select_related("environment", "simulation", "restores__bundle")
+        .filter(pk=draft_id)
+        .first()
+    )
+    if row is None:
+        raise NotFound
+    return row

@@ -1,7 +1,9 @@
 """From packs to an active bundle: versions, build, signature, canary, activation, freshness."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -15,7 +17,7 @@ from policies.engine.protocol import PointFailure
 from policies.errors import EvaluatorUnavailable
 from policies.events import PolicyActivated
 from policies.freshness import Statement
-from policies.models import Activation, Bundle, PolicyVersion, Standing
+from policies.models import Activation, Bundle, Draft, PolicyVersion, Standing
 from policies.types import PackSource
 from tenants import scope
 from tenants.actors import Actor
@@ -48,38 +50,60 @@ def activate_packs(
     after_seq: int | None = None,
 ) -> Activation:
     """The second half of publishing: everything written or nothing."""
+    require_seq(environment_id, after_seq)
+    bundle = written(packs, author_id=actor.id)
+    return activate(environment_id, bundle, Ground("first", actor.id, reason), actor=actor, ttl_s=ttl_s)
+
+
+def require_seq(environment_id: UUID, after_seq: int | None) -> None:
+    """Lock the standing row; raises LostRace when another activation stands than the one that was looked at."""
     standing = locks.standing_for_change(environment_id)
     if after_seq is not None and after_seq != (standing.seq if standing else 0):
         raise LostRace("another policy was activated meanwhile: look at it first")
-    versions = [_version(name, pack, actor) for name, pack in sorted(packs.items())]
-    bundle = _bundle(packs, versions)
-    return _activate(environment_id, bundle, author_id=actor.id, actor=actor, reason=reason, ttl_s=ttl_s)
+
+
+def written(packs: Mapping[str, PackSource], *, author_id: UUID) -> Bundle:
+    """The bundle of these packs, with the versions that are new; in an open transaction."""
+    versions = [_version(name, pack, author_id) for name, pack in sorted(packs.items())]
+    return _bundle(packs, versions)
 
 
 def standing_packs(environment_id: UUID) -> tuple[int, dict[str, PackSource]]:
     """Number and packs of what is active; (0, {}) when nothing is. Needs an open transaction."""
     standing = Standing.objects.select_related("activation__bundle").filter(environment_id=environment_id).first()
-    if standing is None:
-        return 0, {}
-    listed = standing.activation.bundle.packs
-    return standing.seq, {entry["pack"]: _source(entry["digest"]) for entry in listed}
+    return (standing.seq, packs_of(standing.activation.bundle)) if standing else (0, {})
 
 
-def _source(digest: str) -> PackSource:
-    version = PolicyVersion.objects.get(digest=digest)
-    return PackSource(version.source, version.data, version.tests)
+def packs_of(bundle: Bundle) -> dict[str, PackSource]:
+    """The packs of a bundle as their authors wrote them. Needs an open transaction."""
+    return {entry["pack"]: _source(entry["pack"], entry["digest"]) for entry in bundle.packs}
+
+
+def _source(pack: str, digest: str) -> PackSource:
+    version = PolicyVersion.objects.get(pack__name=pack, digest=digest)
+    return PackSource(version.source, version.data, version.tests, version.golden, version.version)
+
+
+def content_of(packs: Mapping[str, PackSource]) -> tuple[str, bytes]:
+    """Revision and bytes of the signed bundle of these packs: the same packs under the same key, the same bytes."""
+    signing = point.keyring().signing()
+    return bundles.build(
+        modules=authoring.modules(packs), data=authoring.data(packs), key=signing.private, kid=signing.kid
+    )
 
 
 @transaction.atomic(durable=True)
 def activate_again(*, environment_id: UUID, activation_id: UUID, reason: str, actor: Actor) -> Activation:
-    earlier = (
-        Activation.objects.select_related("bundle").filter(pk=activation_id, environment_id=environment_id).first()
-    )
-    if earlier is None:
+    earlier = earlier_activation(environment_id, activation_id)
+    ground = Ground("restored", earlier.author_id, reason, restores=earlier)
+    return activate(environment_id, earlier.bundle, ground, actor=actor)
+
+
+def earlier_activation(environment_id: UUID, activation_id: UUID) -> Activation:
+    found = Activation.objects.select_related("bundle").filter(pk=activation_id, environment_id=environment_id).first()
+    if found is None:
         raise NotFound
-    return _activate(
-        environment_id, earlier.bundle, author_id=earlier.author_id, actor=actor, reason=reason, ttl_s=None
-    )
+    return found
 
 
 def due(limit: int) -> list[tuple[UUID, UUID]]:
@@ -100,7 +124,7 @@ def refresh(tenant_id: UUID, environment_id: UUID) -> bool:
         return True
 
 
-def _version(name: str, pack: PackSource, actor: Actor) -> PolicyVersion:
+def _version(name: str, pack: PackSource, author_id: UUID) -> PolicyVersion:
     """The version with this text, written if it is new."""
     row = locks.pack_for_version(name)
     known = PolicyVersion.objects.filter(pack=row, digest=pack.digest).first()
@@ -111,28 +135,41 @@ def _version(name: str, pack: PackSource, actor: Actor) -> PolicyVersion:
         source=pack.source,
         data=dict(pack.data),
         tests=pack.tests,
-        author_id=actor.id,
+        golden=[dict(case) for case in pack.golden],
+        version=pack.version,
+        author_id=author_id,
     )
 
 
 def _bundle(packs: Mapping[str, PackSource], versions: list[PolicyVersion]) -> Bundle:
-    signing = point.keyring().signing()
-    revision, content = bundles.build(
-        modules=authoring.modules(packs), data=authoring.data(packs), key=signing.private, kid=signing.kid
-    )
+    revision, content = content_of(packs)
     verified = bundles.open_verified(content, keys=point.keyring().trusted())
-    listed = [
-        {"pack": name, "number": version.number, "digest": version.digest}
-        for name, version in zip(sorted(packs), versions, strict=True)
-    ]
+    listed = [_listed(name, version) for name, version in zip(sorted(packs), versions, strict=True)]
     bundle, _ = Bundle.objects.get_or_create(
         sha256=verified.sha256, defaults={"revision": revision, "content": content, "packs": listed}
     )
     return bundle
 
 
-def _activate(
-    environment_id: UUID, bundle: Bundle, *, author_id: UUID, actor: Actor, reason: str, ttl_s: int | None
+def _listed(name: str, version: PolicyVersion) -> dict[str, Any]:
+    told = {"pack": name, "number": version.number, "digest": version.digest}
+    return {**told, "version": version.version} if version.version else told
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """Why a bundle may stand, and whose it is: see `PolicyActivated.ground`."""
+
+    kind: str
+    author_id: UUID
+    reason: str
+    draft: Draft | None = None
+    approvers: Sequence[UUID] = ()
+    restores: Activation | None = None
+
+
+def activate(
+    environment_id: UUID, bundle: Bundle, ground: Ground, *, actor: Actor, ttl_s: int | None = None
 ) -> Activation:
     """Under the lock of the standing row: next number, statement, event."""
     standing = locks.standing_for_change(environment_id)
@@ -140,13 +177,15 @@ def _activate(
         environment_id=environment_id,
         bundle=bundle,
         seq=(standing.seq if standing else 0) + 1,
-        author_id=author_id,
+        author_id=ground.author_id,
         activated_by_id=actor.id,
         activated_at=clock.now(),
-        reason=reason[:200],
+        reason=ground.reason[:200],
+        draft=ground.draft,
+        restores=ground.restores,
     )
     _stand(standing, activation, ttl_s)
-    _tell(activation, bundle, actor)
+    _tell(activation, bundle, ground, actor)
     return activation
 
 
@@ -176,7 +215,7 @@ def _confirm(standing: Standing, activation: Activation) -> None:
     standing.refresh_at = issued + timedelta(seconds=standing.ttl_s / 3)
 
 
-def _tell(activation: Activation, bundle: Bundle, actor: Actor) -> None:
+def _tell(activation: Activation, bundle: Bundle, ground: Ground, actor: Actor) -> None:
     environment = Environment.objects.get(pk=activation.environment_id)
     event = PolicyActivated(
         activation_id=activation.id,
@@ -187,6 +226,9 @@ def _tell(activation: Activation, bundle: Bundle, actor: Actor) -> None:
         packs=bundle.packs,
         author_id=activation.author_id,
         reason=activation.reason,
+        ground=ground.kind,
+        draft_id=activation.draft_id,
+        approvers=[str(person) for person in ground.approvers],
     )
     record(event, actor=actor, workspace_id=environment.workspace_id)
 

@@ -44,14 +44,28 @@ def request(
     if environment is None:
         raise NotFound
     require(actor, Perm.AUTHOR_POLICY, environment.workspace_id)
-    _check(packs, since, until, most)
+    if not packs:
+        raise Invalid("name at least one pack to simulate", field="packs")
     _, standing = publishing.standing_packs(environment_id)
-    whole = {**standing, **packs}
+    return begin(environment, {**standing, **packs}, since=since, until=until, most=most, actor=actor)
+
+
+def begin(
+    environment: Environment,
+    whole: Mapping[str, PackSource],
+    *,
+    since: datetime,
+    until: datetime,
+    most: int,
+    actor: Actor,
+) -> Simulation:
+    """Have exactly these packs weighed, as the whole policy of the environment; in an open transaction."""
+    _check(since, until, most)
     row = Simulation.objects.create(
         environment=environment,
         state=SimulationState.QUEUED,
         candidate_digest=payloads.put_json({name: _text(pack) for name, pack in sorted(whole.items())}),
-        packs=[{"pack": name, "digest": pack.digest} for name, pack in sorted(whole.items())],
+        packs=listed(whole),
         since=since,
         until=until,
         most=most,
@@ -86,9 +100,7 @@ def overdue(limit: int = 100) -> int:
         return sum(_enqueue(row) for row in late)
 
 
-def _check(packs: Mapping[str, PackSource], since: datetime, until: datetime, most: int) -> None:
-    if not packs:
-        raise Invalid("name at least one pack to simulate", field="packs")
+def _check(since: datetime, until: datetime, most: int) -> None:
     if since >= until:
         raise Invalid("the time range ends before it begins", field="until")
     if not 1 <= most <= MOST:
@@ -101,7 +113,9 @@ def _slice(row: Simulation) -> tuple[Backtest, dict[str, Any]]:
         publishing.check(packs)
     state = Backtest(Impact.resumed(row.report), row.cursor, row.done)
     selection = Selection(row.environment_id, row.since, row.until, row.most)
-    state.advance(selection, backtest.candidate(packs), seconds=SLICE_S)
+    state.advance(
+        selection, backtest.candidate(packs), seconds=SLICE_S, standing=backtest.standing_of(row.environment_id)
+    )
     return state, state.impact.report()
 
 
@@ -151,8 +165,14 @@ def _end(row: Simulation, state: SimulationState, **changes: Any) -> None:
     record(event, actor=Actor.system(scope.current(), "simulation"), workspace_id=workspace_id)
 
 
+def listed(whole: Mapping[str, PackSource]) -> list[dict[str, str]]:
+    """What a candidate consists of, as a simulation and a draft both name it."""
+    return [{"pack": name, "digest": pack.digest} for name, pack in sorted(whole.items())]
+
+
 def _text(pack: PackSource) -> dict[str, Any]:
-    return {"source": pack.source, "data": dict(pack.data), "tests": pack.tests}
+    told = {"source": pack.source, "data": dict(pack.data), "tests": pack.tests, "version": pack.version}
+    return {**told, "golden": [dict(case) for case in pack.golden]}
 
 
 def _enqueue(row: Simulation) -> bool:

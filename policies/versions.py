@@ -155,8 +155,7 @@ def _listed(effects: set[str]) -> str:
 
 def _name(rule: Tree) -> str:
     head = rule.get("head", {})
-    first = next(iter(head.get("ref", [])), {})
-    return str(head.get("name") or first.get("value", ""))
+    return str(head.get("name") or next((term.get("value", "") for term in head.get("ref", [])), ""))
 
 
 def _contributed(rule: Tree, constants: Mapping[str, Tree]) -> Iterator[Tree]:
@@ -175,19 +174,22 @@ def _note(entries: dict[tuple[str, str, str], Entry], into: str, member: Tree) -
 
 
 def _obligations(term: Tree) -> str:
-    """Their types where they are written out; else which function makes them."""
-    kinds = [_constant(value) for node in _walk(term) for name, value in _pairs(node) if _constant(name) == "type"]
-    named = [".".join(str(part.get("value")) for part in node["value"]) for node in _walk(term) if _is_ref(node)]
-    return ", ".join(sorted(kinds or named)) or _COMPUTED
+    """What is asked, as far as it is written out: names, texts and numbers in their order."""
+    parts = [_written(node) for node in _walk(term)]
+    return " ".join(part for part in parts if part) or _COMPUTED
 
 
-def _is_ref(node: Tree) -> bool:
-    return node.get("type") == "ref" and isinstance(node.get("value"), list)
+def _written(node: Tree) -> str:
+    value = node.get("value")
+    if node.get("type") == "ref" and isinstance(value, list):
+        return ".".join(str(part.get("value")) for part in value)
+    return str(value) if node.get("type") in ("string", "number", "boolean") else ""
 
 
 def _pairs(term: Tree) -> list[Any]:
     value = term.get("value")
-    return [pair for pair in value if len(pair) == 2] if term.get("type") == "object" and isinstance(value, list) else []
+    written = term.get("type") == "object" and isinstance(value, list)
+    return [pair for pair in value or [] if len(pair) == 2] if written else []
 
 
 def _constant(term: Tree) -> str:
@@ -200,9 +202,8 @@ def _walk(node: Any) -> Iterator[Tree]:
         part = pending.pop()
         if isinstance(part, Mapping):
             yield part
-            pending.extend(part.values())
-        elif isinstance(part, list):
-            pending.extend(part)
+        inside = list(part.values()) if isinstance(part, Mapping) else part if isinstance(part, list) else []
+        pending.extend(reversed(inside))
 
 
 def _silent(node: Any) -> Any:

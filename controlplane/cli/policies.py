@@ -157,7 +157,9 @@ def _show(result: dict[str, Any], form: Format) -> None:
     if form is not Format.TABLE:
         output.one(result, form)
     elif result["state"] == "REFUSED":
-        output.rows(result["findings"], ("module", "code", "detail"), form, "refused without a finding")
+        output.rows(
+            result["findings"], ("module", "line", "column", "code", "message"), form, "refused without a finding"
+        )
     else:
         report = result["report"]
         output.rows([{"what": words, "count": report[key]} for key, words in COUNTS], ("what", "count"), form, "")

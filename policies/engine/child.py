@@ -2,8 +2,8 @@
 
 It puts the confinement on, loads the OPA library, and answers requests until its input ends: `load` (compile a
 program under a key), `evaluate` (its decision), `evaluate_many` (of several documents); for modules that nobody
-trusts yet `parse` (syntax trees) and `test` (values of their test rules); `trace` tells each step of one decision. It
-is never imported by the application.
+trusts yet `parse` (syntax trees) and `cover` (answers, and which expressions they evaluated); `trace` tells each step
+of one decision. It is never imported by the application.
 """
 
 import contextlib
@@ -45,7 +45,7 @@ class Evaluator:
             "evaluate": self._evaluate,
             "evaluate_many": self._evaluate_many,
             "parse": self._parse,
-            "test": self._test,
+            "cover": self._cover,
             "trace": self._trace,
         }
 
@@ -83,9 +83,9 @@ class Evaluator:
         engine = self._engine(request["key"])
         return [self._one(engine, request["entrypoint"], document) for document in request["documents"]]
 
-    def _one(self, engine: Engine, entrypoint: str, document: Any) -> dict[str, Any]:
+    def _one(self, engine: Engine, entrypoint: str, document: Any, *, coverage: bool = False) -> dict[str, Any]:
         try:
-            return {"value": engine.eval_document(entrypoint, document)}
+            return {"value": engine.eval_document(entrypoint, document, coverage=coverage)}
         except self._library.OpaError as error:
             return {"error": {"code": error.code, "message": error.message}}
 
@@ -100,25 +100,35 @@ class Evaluator:
         engine = self._library.OpaEngine()
         return {path: self._tree(engine, path, source) for path, source in request["modules"].items()}
 
-    def _test(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Values of rules by name; null for an undefined one, an object with `error` for one that fails."""
+    def _cover(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Answers to `questions` (rule, document) as in `evaluate_many`, and of each module in `covering` every
+        expression: first line and column, last line and column, 1 if any question evaluated it.
+        """
         engine = self._compile(request["modules"], request["data"])
-        engine.eval_query("true", {})  # compiles the whole, also when there is no test to run
-        return {rule: self._value(engine, rule) for rule in request["rules"]}
+        engine.eval_query("true", {})  # compiles the whole, also when there is no question
+        spans: dict[str, dict[tuple[int, ...], int]] = {path: {} for path in request["covering"]}
+        answers = []
+        for rule, document in request["questions"]:
+            answers.append(self._one(engine, rule, document, coverage=True))
+            self._collect(engine.last_coverage or {"files": {}}, spans)
+        return {
+            "answers": answers,
+            "spans": {path: [[*at, hit] for at, hit in known.items()] for path, known in spans.items()},
+        }
+
+    def _collect(self, coverage: dict[str, Any], spans: dict[str, dict[tuple[int, ...], int]]) -> None:
+        for path, known in spans.items():
+            report = coverage["files"].get(path, {})
+            for name, hit in (("not_covered", 0), ("covered", 1)):
+                for span in report.get(name, []):
+                    at = tuple(span[end][part] for end in ("start", "end") for part in ("row", "col"))
+                    known[at] = max(hit, known.get(at, 0))
 
     def _trace(self, request: dict[str, Any]) -> dict[str, Any]:
         """A decision and its steps `[operation, query, line, whether a rule is entered]`, without any value."""
         engine = self._compile(request["modules"], request["data"])
         value = engine.eval_document(request["entrypoint"], request["document"], trace=True)
         return {"value": value, "steps": [_step(event) for event in engine.last_trace if event["op"] in STEPS]}
-
-    def _value(self, engine: Engine, rule: str) -> Any:
-        try:
-            return engine.eval_document(rule, {})
-        except self._library.OpaUndefinedError:
-            return None
-        except self._library.OpaError as error:
-            return {"error": error.message}
 
     def _compile(self, modules: dict[str, str], data: dict[str, Any]) -> Engine:
         engine = self._library.OpaEngine()

@@ -111,6 +111,52 @@ class Migration(migrations.Migration):
                 ("proposed_reason", models.CharField(blank=True, max_length=500)),
                 ("proposed_at", models.DateTimeField(blank=True, null=True)),
                 ("closed_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "activation",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="policies.activation",
+                    ),
+                ),
+                (
+                    "environment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="tenants.environment"
+                    ),
+                ),
+                (
+                    "restores",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="policies.activation",
+                    ),
+                ),
+                (
+                    "simulation",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="policies.simulation",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        default=tenants.scope.current,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
             ],
             options={
                 "abstract": False,
@@ -134,6 +180,22 @@ class Migration(migrations.Migration):
                 ("approve", models.BooleanField()),
                 ("reason", models.CharField(blank=True, max_length=500)),
                 ("cast_at", models.DateTimeField()),
+                (
+                    "draft",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="votes", to="policies.draft"
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        default=tenants.scope.current,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenants.tenant",
+                    ),
+                ),
             ],
             options={
                 "abstract": False,
@@ -168,57 +230,6 @@ class Migration(migrations.Migration):
             constraint=models.UniqueConstraint(fields=("tenant", "id"), name="policy_simulation_within_tenant"),
         ),
         migrations.AddField(
-            model_name="draft",
-            name="activation",
-            field=models.ForeignKey(
-                blank=True,
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to="policies.activation",
-            ),
-        ),
-        migrations.AddField(
-            model_name="draft",
-            name="environment",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="+", to="tenants.environment"
-            ),
-        ),
-        migrations.AddField(
-            model_name="draft",
-            name="restores",
-            field=models.ForeignKey(
-                blank=True,
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to="policies.activation",
-            ),
-        ),
-        migrations.AddField(
-            model_name="draft",
-            name="simulation",
-            field=models.ForeignKey(
-                blank=True,
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to="policies.simulation",
-            ),
-        ),
-        migrations.AddField(
-            model_name="draft",
-            name="tenant",
-            field=models.ForeignKey(
-                default=tenants.scope.current,
-                editable=False,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to="tenants.tenant",
-            ),
-        ),
-        migrations.AddField(
             model_name="activation",
             name="draft",
             field=models.ForeignKey(
@@ -228,24 +239,6 @@ class Migration(migrations.Migration):
                 on_delete=django.db.models.deletion.PROTECT,
                 related_name="+",
                 to="policies.draft",
-            ),
-        ),
-        migrations.AddField(
-            model_name="draftvote",
-            name="draft",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="votes", to="policies.draft"
-            ),
-        ),
-        migrations.AddField(
-            model_name="draftvote",
-            name="tenant",
-            field=models.ForeignKey(
-                default=tenants.scope.current,
-                editable=False,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to="tenants.tenant",
             ),
         ),
         migrations.AddIndex(
