@@ -117,7 +117,7 @@ def allowed_name(name: str) -> bool:
     return _NAME.fullmatch(name) is not None and name not in gate.RESERVED
 
 
-def _parse(author: EvaluatorProcess, sources: Sources, done: Examined, *_: object) -> list[Finding]:
+def _parse(author: EvaluatorProcess, sources: Sources, done: Examined, *_more: object) -> list[Finding]:
     found: list[Finding] = []
     for name, text in _texts(sources).items():
         try:
@@ -133,7 +133,7 @@ def _texts(sources: Sources) -> dict[str, str]:
     return texts | {f"{name}/tests": pack.tests for name, pack in sources.items() if pack.tests}
 
 
-def _inspect(_author: EvaluatorProcess, sources: Sources, done: Examined, *_: object) -> list[Finding]:
+def _inspect(_author: EvaluatorProcess, sources: Sources, done: Examined, *_more: object) -> list[Finding]:
     found: list[Finding] = []
     for name, tree in done.trees.items():
         pack, _, tests = name.partition("/")
@@ -142,7 +142,7 @@ def _inspect(_author: EvaluatorProcess, sources: Sources, done: Examined, *_: ob
     return found
 
 
-def _compile(author: EvaluatorProcess, sources: Sources, *_: object) -> list[Finding]:
+def _compile(author: EvaluatorProcess, sources: Sources, *_more: object) -> list[Finding]:
     """Everything together, without running any of it."""
     try:
         author.ask(_questions(sources, [], ()), deadline_s=CHECK_S)
@@ -256,7 +256,7 @@ def _uncovered(done: Examined, covering: tuple[str, ...]) -> Iterator[Finding]:
             yield finding(pack, "coverage_too_low", said, (runs[0][0], 1))
 
 
-def _canaries(author: EvaluatorProcess, sources: Sources, *_: object) -> list[Finding]:
+def _canaries(author: EvaluatorProcess, sources: Sources, *_more: object) -> list[Finding]:
     """What nobody can have meant to allow must be denied, also when it is fully approved."""
     common = {"key": "canary", "entrypoint": DECISION_ENTRYPOINT}
     load = {"verb": "load", "modules": modules(sources), "data": _trial_data(sources), **common}

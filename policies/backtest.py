@@ -172,7 +172,7 @@ class Today:
 def standing_of(environment_id: UUID) -> Today | None:
     """What is active in an environment; None without a policy or when it is not believed."""
     row = Standing.objects.select_related("activation__bundle").filter(environment_id=environment_id).first()
-    program = _recorded_program(row.activation.bundle.sha256, row.seq) if row else None
+    program = recorded_program(row.activation.bundle.sha256, row.seq) if row else None
     return Today(row.activation.bundle.sha256, program) if row and program else None
 
 

@@ -45,7 +45,7 @@ HINTS: Mapping[str, str] = MappingProxyType(
         "test_failed": "The rule must be true: correct it or what it tests.",
         "no_tests": "Write at least one rule test_… or one case, so that it can be seen what the pack is for.",
         "golden_failed": "Correct the policy, or the case if the world has changed.",
-        "bad_enforcement": "Write {\"<rule>\": \"observe\"} or \"enforce\" for rules of this pack.",
+        "bad_enforcement": 'Write {"<rule>": "observe"} or "enforce" for rules of this pack.',
         "bad_case": "A case is {name, input, expect: {effect, codes}}; its input is laid over a plain tool call.",
         "coverage_too_low": "Test these lines, or remove them.",
         "grants_everything": "Name the workflow and the tools that are granted.",
