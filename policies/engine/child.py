@@ -178,7 +178,7 @@ def _reply(evaluator: Evaluator, request: dict[str, Any]) -> bytes:
     answer = {"id": request.get("id"), **evaluator.answer(request)}
     try:
         return framing.pack(answer)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return framing.pack({"id": request.get("id"), "error": {"code": "bad_reply", "message": str(error)}})
 
 

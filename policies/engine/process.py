@@ -60,7 +60,7 @@ class EvaluatorProcess:
         with self._killed_on_doubt():
             self._send(frame, until)
             answer = self._receive(until, largest)
-            if answer.get("id") != self._sequence:
+            if type(answer.get("id")) is not int or answer["id"] != self._sequence:
                 raise PointFailure("pdp_unavailable", "the answer belongs to another question")
         return _value(answer)
 
