@@ -18,7 +18,7 @@ class StepUpNeeded(Forbidden):
 
 
 class ReasonNeeded(Invalid):
-    code, title = "reason_needed", "Say why you reject"
+    code, title = "reason_needed", "Say why"
 
 
 class StaleDisplay(Conflict):

@@ -28,6 +28,7 @@ class ApprovalRequest(TenantModel):
     quorum = models.PositiveSmallIntegerField()
     high = models.BooleanField()
     step_up = models.BooleanField()
+    reason_required = models.BooleanField(default=False, help_text="A yes says why, too")
     policy_revision = models.CharField(max_length=120)
     reasons = models.JSONField(default=list)
     requester_id = models.UUIDField()

@@ -6,14 +6,14 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from hmac import compare_digest
 from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from approvals import halted, locks, ports, records, rights
 from approvals.errors import (
@@ -65,11 +65,14 @@ def open_request(
     reasons: Sequence[Mapping[str, Any]],
     actor: Actor,
     halt_scopes: Sequence[tuple[str, str]] = (),
+    quorum: int = 1,
+    reason_required: bool = False,
 ) -> ApprovalRequest:
     """Ask people; the same call with the same digest asks once and gets the same request back.
 
     Asking for another digest takes the earlier question of that call back: what was said about it is void.
     `halt_scopes`: (kind, value) of halts that make the deadline stand still; those of the whole tenant do.
+    `quorum`: how many people at least, where the tier asks for fewer. `reason_required`: a yes says why, too.
     """
     known = ApprovalRequest.objects.filter(call_id=call_id, action_digest=action_digest).first()
     if known is not None:
@@ -77,7 +80,8 @@ def open_request(
     _supersede(call_id, actor=actor)
     request = ApprovalRequest.objects.create(
         **_shown(display),
-        **_terms(Tier(tier), expires_in_s),
+        **_terms(Tier(tier), expires_in_s, quorum),
+        reason_required=reason_required,
         call_id=call_id,
         run_id=run_id,
         workspace_id=workspace_id,
@@ -138,7 +142,8 @@ def consume(*, request_id: UUID, call_id: UUID, action_digest: str, actor: Actor
 
 
 def approvals_for(request_id: UUID, *, used_by: UUID | None = None) -> list[dict[str, Any]]:
-    """What the policy is told of an approval that can be used; [] for one that cannot.
+    """What the policy is told of an approval that can be used; [] for one that cannot. `reasoned`: everybody who
+    said yes said why.
 
     `used_by`: the call that consumed it and is decided again for another attempt of the same action.
     """
@@ -146,11 +151,13 @@ def approvals_for(request_id: UUID, *, used_by: UUID | None = None) -> list[dict
     request = ApprovalRequest.objects.filter(usable, pk=request_id).first()
     if request is None or request.decided_at is None:
         return []
+    yes = list(_yes(request.pk).values_list("voter_id", "reason"))
     return [
         {
             "request_id": str(request.pk),
             "action_digest": request.action_digest,
-            "approvers": [str(person) for person in _approvers(request.pk)],
+            "approvers": [str(person) for person, _ in yes],
+            "reasoned": all(reason for _, reason in yes),
             "tier": request.tier,
             "decided_at_ns": (request.decided_at - _EPOCH) // timedelta(microseconds=1) * 1000,
         }
@@ -209,11 +216,11 @@ def _shown(display: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _terms(tier: Tier, expires_in_s: int) -> dict[str, Any]:
+def _terms(tier: Tier, expires_in_s: int, quorum: int) -> dict[str, Any]:
     """The rules as they are today, and until when."""
-    now = clock.now()
+    now, rules = clock.now(), replace(RULES[tier], quorum=max(RULES[tier].quorum, quorum))
     deadline = now + timedelta(seconds=expires_in_s)
-    return {"tier": tier, **asdict(RULES[tier]), "opened_at": now, "expires_at": deadline, "due_at": deadline}
+    return {"tier": tier, **asdict(rules), "opened_at": now, "expires_at": deadline, "due_at": deadline}
 
 
 def _supersede(call_id: UUID, *, actor: Actor) -> None:
@@ -244,7 +251,7 @@ def _check_open(request: ApprovalRequest, actor: Actor, now: datetime, deadline:
 def _check_vote(request: ApprovalRequest, verdict: Verdict, reason: str, seen_digest: str) -> None:
     if not compare_digest(seen_digest.encode(), request.display_digest.encode()):
         raise StaleDisplay(display_digest=request.display_digest)
-    if verdict is Verdict.REJECT and not reason.strip():
+    if not reason.strip() and (verdict is Verdict.REJECT or request.reason_required):
         raise ReasonNeeded
     if len(reason) > LONGEST_REASON:
         raise Invalid(f"a reason has at most {LONGEST_REASON} characters")
@@ -318,8 +325,11 @@ def _move(request: ApprovalRequest, to: State, **also: str) -> None:
 
 
 def _approvers(request_id: UUID) -> list[UUID]:
-    yes = Vote.objects.filter(request_id=request_id, verdict=Verdict.APPROVE)
-    return list(yes.order_by("id").values_list("voter_id", flat=True))
+    return list(_yes(request_id).values_list("voter_id", flat=True))
+
+
+def _yes(request_id: UUID) -> QuerySet[Vote]:
+    return Vote.objects.filter(request_id=request_id, verdict=Verdict.APPROVE).order_by("id")
 
 
 def _record(event: object, request: ApprovalRequest, actor: Actor) -> None:

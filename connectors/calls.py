@@ -111,6 +111,7 @@ class CallSpec:
     """One action that somebody wants. `instance` is the name of a connector instance, `tool_version` the
     version that the run pinned. `idempotency_key` names the intention: proposing it twice is one call.
     `approval_floor`: the least tier of approval, whatever policy allows; empty when policy alone rules.
+    `reason`: why this is done, in words for people and policy.
     `dry_run`: asked to see what would happen; a write is then examined (`gateway.examine`), never proposed.
     """
 
@@ -132,6 +133,7 @@ class CallSpec:
     compensates: UUID | None = None
     approval_floor: str = ""
     approval_reason: str = ""
+    reason: str = ""
     dry_run: bool = False
 
 

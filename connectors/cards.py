@@ -146,7 +146,7 @@ def _content(request: ApprovalRequest) -> dict[str, Any]:
         state=request.state,
         value=button_value(request),
         console_url=console_url(request.pk),
-        step_up=request.step_up,
+        step_up=request.step_up or request.reason_required,
         decided_by=f"decided by {voters}" if voters else "",
     )
     return {"text": f"{blocks.HEADLINES[request.state]}: {display['title']}", "blocks": shown}

@@ -286,3 +286,19 @@ class EnforcementFailed:
     code: str
     call_id: UUID | None
     decision_id: UUID | None
+
+
+@event("tool.call.notice_ordered")
+@dataclass(frozen=True)
+class NoticeOrdered:
+    """Policy wants people told of a decision about this call; `notice_call_id` is the call that tells them.
+
+    `phase`: `before` the call, or `after` it has landed.
+    """
+
+    call_id: UUID
+    tool: str
+    decision_id: UUID
+    phase: str
+    channel: str
+    notice_call_id: UUID

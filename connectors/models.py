@@ -4,7 +4,7 @@ from uuid import UUID
 
 from django.db import models
 
-from connectors.calls import CallState, Lane
+from connectors.calls import FINAL, CallState, Lane
 from connectors.circuits import CircuitState
 from connectors.lights import Outcome
 from tenants.models import Environment, TenantModel, User, Workspace
@@ -83,6 +83,7 @@ class ToolCall(TenantModel):
     dry_run = models.BooleanField(default=False)
     approval_floor = models.CharField(max_length=16, blank=True, default="")
     approval_reason = models.CharField(max_length=300, blank=True, default="")
+    reason = models.CharField(max_length=300, blank=True, default="")
     compensates = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="compensations")
     observation = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="observed_for")
 
@@ -117,6 +118,7 @@ class ToolCall(TenantModel):
 
     decision_id = models.UUIDField(null=True)
     history_version = models.PositiveIntegerField(null=True)
+    asked_after = models.BooleanField(default=False, help_text="The policy is asked again once the write has landed")
     request_id = models.UUIDField(null=True)
     approval_consumed_at = models.DateTimeField(null=True)
     estimate_micros = models.BigIntegerField(default=0)
@@ -151,6 +153,12 @@ class ToolCall(TenantModel):
             models.Index(fields=["tenant", "run_id", "id"], name="call_of_run"),
             models.Index(
                 fields=["dispatched_at"], condition=models.Q(state=CallState.DISPATCHED), name="call_in_flight"
+            ),
+            models.Index(
+                fields=["tenant", "id"],
+                condition=models.Q(lane="system", step_id="notice")
+                & ~models.Q(state__in=sorted(state.value for state in FINAL)),
+                name="call_notice_open",
             ),
         ]
 

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from connectors import cards, inbound
+from connectors import cards, inbound, notices
 from tenants import scope
 from tenants.services import every_tenant
 
@@ -12,6 +12,18 @@ from tenants.services import every_tenant
 def show_cards(tenant_id: str, request_id: str) -> None:
     with scope.enter(UUID(tenant_id)):
         cards.show(request_id=UUID(request_id))
+
+
+def send_notice(tenant_id: str, call_id: str) -> None:
+    with scope.enter(UUID(tenant_id)):
+        notices.send(call_id=UUID(call_id))
+
+
+def catch_up_notices() -> None:
+    """For the sweeper: messages that policy wants sent and that are not sent yet, in every tenant."""
+    for tenant_id in _tenants():
+        with scope.enter(tenant_id):
+            notices.catch_up()
 
 
 def catch_up_cards() -> None:

@@ -14,6 +14,11 @@ def show_cards(*, request_id: UUID) -> None:
         async_task("connectors.tasks.show_cards", str(scope.current()), str(request_id))
 
 
+def send_notice(*, call_id: UUID) -> None:
+    """Have a worker send a message that policy wants sent."""
+    async_task("connectors.tasks.send_notice", str(scope.current()), str(call_id))
+
+
 def card_instances() -> list[ConnectorInstance]:
     """Where cards are shown: enabled Slack instances that name a channel for approvals."""
     rows = ConnectorInstance.objects.filter(driver="slack", enabled=True, config__has_key="approvals_channel")

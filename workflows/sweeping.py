@@ -90,6 +90,7 @@ CHORES = (
     Chore("canary of enforcement", 5.0, enforcement.try_due),
     Chore("simulations", 30.0, policy_tasks.catch_up_simulations),
     Chore("approval cards", 5.0, connectors.catch_up_cards),
+    Chore("policy notices", 5.0, connectors.catch_up_notices),
     Chore("replay guards", 300.0, connectors.forget_slack_deliveries),
     Chore("content retention", 600.0, forget_content),
 )

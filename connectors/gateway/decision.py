@@ -14,25 +14,25 @@ from django.db import transaction
 
 from approvals.services import approvals_for
 from connectors import locks
-from connectors.calls import CallState
+from connectors.calls import CallState, Lane
 from connectors.events import CallDenied
-from connectors.gateway import clocks, document, floor, history, obligations, routing, spending, tools, waiting
+from connectors.gateway import clocks, document, floor, history, obligations, routing, spending, telling, tools, waiting
 from connectors.gateway.binding import Bound, Draft, bind, draft_of
 from connectors.gateway.errors import ArgsInvalid, InstanceUnusable
 from connectors.gateway.observation import subject
 from connectors.models import ToolCall
-from connectors.types import JsonObject
+from connectors.types import JsonObject, Kind
 from controlplane.lib import clock, ids
 from controlplane.lib.canonical import digest
 from evidence.services import record
 from metering.services import run_cost
 from policies import services as pdp
-from policies.types import Decision, Effect
+from policies.types import Asked, Decision, Effect, Phase
 from tenants import payloads, quick
 from tenants.actors import Actor
 from tenants.models import Membership
 
-MOST_TURNS = 3
+MOST_TURNS = 4
 NOTHING_YET = document.Past()
 
 
@@ -68,6 +68,7 @@ def decide(call: ToolCall, *, actor: Actor) -> Ruling | None:
     except Unsettled as refusal:
         deny(call, code=refusal.code, detail=str(refusal), actor=actor)
         return None
+    telling.order(call, ruling.decision, Phase.BEFORE, actor=actor)
     _EFFECTS[ruling.decision.effect](call, ruling, actor)
     return ruling if ruling.decision.effect is Effect.ALLOW else None
 
@@ -87,13 +88,15 @@ def settled_ruling(call: ToolCall, actor: Actor, *, planned: document.Past = NOT
 
     `planned` is what a dry run has gone through before this call and what the ticket's history does not have.
     """
-    draft = draft_of(call)
+    drafts = [draft_of(call)]
     for _ in range(MOST_TURNS):
-        ruling = _ask(call, draft, planned, actor)
-        changed = _carried_out(call, draft, ruling.decision)
-        if changed == draft:
+        ruling = _ask(call, drafts[-1], planned, actor)
+        changed = _carried_out(call, drafts[-1], ruling.decision)
+        if changed == drafts[-1]:
             return ruling
-        draft = changed
+        if ruling.decision.effect is Effect.ROUTE and changed in drafts:
+            raise Unsettled("route_unsettled", "the route leads back to where it was sent away from")
+        drafts.append(changed)
     raise Unsettled("obligations_unsettled", "what policy changes does not come to rest")
 
 
@@ -120,7 +123,19 @@ def _ask(call: ToolCall, draft: Draft, planned: document.Past, actor: Actor) -> 
         digest=bound.digest,
         approvals=approvals,
     )
+    _require_reason(call, bound, asked, approvals)
     return Ruling(bound, asked, version, estimate)
+
+
+def _require_reason(call: ToolCall, bound: Bound, decision: Decision, approvals: list[dict[str, Any]]) -> None:
+    """Whoever said yes to this has said why; where nobody was asked, the call itself does."""
+    if decision.effect is not Effect.ALLOW or not obligations.wants_reason(decision.obligations):
+        return
+    mine = [given for given in approvals if given["action_digest"] == bound.digest]
+    if mine and not all(given["reasoned"] for given in mine):
+        raise Unsettled("approval_without_reason", "policy wants to know why, and a yes was given without a reason")
+    if not mine and not call.reason:
+        raise Unsettled("reason_required", "policy wants to know why, and the call states no reason")
 
 
 def _carried_out(call: ToolCall, draft: Draft, decision: Decision) -> Draft:
@@ -128,6 +143,7 @@ def _carried_out(call: ToolCall, draft: Draft, decision: Decision) -> Draft:
     if decision.effect in (Effect.DENY, Effect.THROTTLE):
         return draft
     try:
+        telling.require_somebody(call, decision)
         changed = Draft(draft.instance, obligations.apply(draft.args, decision.obligations))
         return routing.follow(call, changed, decision.route) if decision.effect is Effect.ROUTE else changed
     except (obligations.ObligationUnsupported, InstanceUnusable) as error:
@@ -153,6 +169,7 @@ def _input(
             lane=call.lane,
             ticket=call.ticket,
             approval_floor=call.approval_floor,
+            reason=call.reason,
         ),
         now=document.Circumstances(
             request_id=ids.uuid7(),
@@ -185,7 +202,13 @@ def _allow(call: ToolCall, ruling: Ruling, actor: Actor) -> None:  # noqa: ARG00
         decision_id=ruling.decision.id,
         history_version=ruling.history_version,
         estimate_micros=ruling.estimate_micros or 0,
+        asked_after=_to_be_asked_after(call, ruling.decision),
     )
+
+
+def _to_be_asked_after(call: ToolCall, decision: Decision) -> bool:
+    """Work that writes; an undo and the platform's own messages are not weighed once more."""
+    return Asked.AFTER in decision.asked and (call.kind, call.lane) == (Kind.WRITE, Lane.FORWARD)
 
 
 def _kept(call: ToolCall, args: JsonObject) -> str:

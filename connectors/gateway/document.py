@@ -25,7 +25,8 @@ class Subject:
 class Place:
     """Where the action belongs: the environment by its slug, connector by the instance's name.
 
-    `approval_floor`: the tier that the workflow insists on, empty when it leaves that to policy.
+    `approval_floor`: the tier that the workflow insists on, empty when it leaves that to policy. `reason`: why, as
+    stated with the call.
     """
 
     environment: str
@@ -36,6 +37,7 @@ class Place:
     lane: str
     ticket: str | None
     approval_floor: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,7 @@ def _resource(bound: BoundAction, action: Action, place: Place) -> JsonObject:
         "args": bound.args,
         "target": bound.target,
         "approval_floor": place.approval_floor or None,
+        "reason": place.reason or None,
     }
 
 

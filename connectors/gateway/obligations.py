@@ -31,6 +31,21 @@ def wants_seal(obligations: Sequence[Mapping[str, Any]]) -> bool:
     return any(o.get("type") == "seal_before_send" for o in obligations)
 
 
+def wants_reason(obligations: Sequence[Mapping[str, Any]]) -> bool:
+    """True when nothing may go ahead of which nobody has said why."""
+    return any(o.get("type") == "require_reason" for o in obligations)
+
+
+def wants_undo(obligations: Sequence[Mapping[str, Any]]) -> bool:
+    """True when what was done is to be taken back. Asked before anything was done, nobody can do that."""
+    return any(o.get("type") == "compensate" for o in obligations)
+
+
+def channels(obligations: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Where people are to be told."""
+    return sorted({str(o["channel"]) for o in obligations if o.get("type") == "notify"})
+
+
 def approval_terms(obligations: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     """The terms of the approval that policy asks for; empty when it names none."""
     terms: dict[str, Any] = {}
@@ -69,6 +84,11 @@ def _set(args: JsonObject, obligation: Mapping[str, Any]) -> None:
     holder[key] = copy.deepcopy(obligation.get("value"))
 
 
+def _approval(args: JsonObject, obligation: Mapping[str, Any]) -> None:  # noqa: ARG001 - as in _TABLE
+    if obligation.get("distinct_roles"):
+        raise ObligationUnsupported("an approval by people of distinct roles")
+
+
 def _elsewhere(args: JsonObject, obligation: Mapping[str, Any]) -> None:
     """Carried out by another part of the gateway, not on the arguments."""
 
@@ -91,7 +111,9 @@ _TABLE: Mapping[str, Callable[[JsonObject, Mapping[str, Any]], None]] = MappingP
         "redact": _redact,
         "cap": _cap,
         "set": _set,
-        "approval": _elsewhere,
+        "approval": _approval,
         "seal_before_send": _elsewhere,
+        "require_reason": _elsewhere,
+        "notify": _elsewhere,
     }
 )

@@ -80,6 +80,7 @@ def _row(spec: CallSpec, actor: Actor, instance: ConnectorInstance, tool: tools.
         lane=spec.lane,
         approval_floor=spec.approval_floor,
         approval_reason=spec.approval_reason,
+        reason=spec.reason[:300],
         dry_run=spec.dry_run,
         compensates_id=spec.compensates,
         **_who(spec, actor),

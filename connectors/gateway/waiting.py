@@ -42,6 +42,7 @@ def answered(call: ToolCall, *, actor: Actor) -> bool:
 
 def ask(call: ToolCall, bound: Bound, decision: Decision, *, actor: Actor) -> bool:
     """Ask people about exactly this digest; False when they already said yes to it and policy wants more."""
+    terms = obligations.approval_terms(decision.obligations)
     request = approvals.open_request(
         call_id=call.pk,
         run_id=call.run_id,
@@ -53,7 +54,9 @@ def ask(call: ToolCall, bound: Bound, decision: Decision, *, actor: Actor) -> bo
         run_starter_id=call.starter_id or call.actor_id,
         agent_owner_id=call.on_behalf_of,
         ticket=call.ticket,
-        expires_in_s=int(obligations.approval_terms(decision.obligations).get("expires_s", DEFAULT_EXPIRY_S)),
+        expires_in_s=int(terms.get("expires_s", DEFAULT_EXPIRY_S)),
+        quorum=int(terms.get("quorum", 1)),
+        reason_required=obligations.wants_reason(decision.obligations),
         policy_revision=decision.revision,
         reasons=[{"rule": r.rule, "message": r.message, "code": r.code} for r in decision.reasons],
         actor=actor,
@@ -106,13 +109,13 @@ def tier_of(call: ToolCall, decision: Decision) -> Tier:
 
 
 def _tier_of_policy(call: ToolCall, decision: Decision) -> Tier:
-    """Where policy names none, a step-up is at least HIGH."""
+    """The tier that it names; a step-up is HIGH at least, whatever it names."""
     named = obligations.approval_terms(decision.obligations).get("tier")
-    if named:
-        return Tier(str(named))
-    if decision.effect is Effect.REQUIRE_STEP_UP:
-        return Tier.CRITICAL if call.risk == Risk.CRITICAL else Tier.HIGH
-    return Tier.STANDARD
+    tier = Tier(str(named or Tier.STANDARD))
+    if decision.effect is not Effect.REQUIRE_STEP_UP:
+        return tier
+    least = Tier.CRITICAL if call.risk == Risk.CRITICAL and not named else Tier.HIGH
+    return floor.tier_of(tier, least)
 
 
 def _shown(call: ToolCall, bound: Bound, decision: Decision) -> dict[str, object]:

@@ -3,7 +3,7 @@
 The card is decoration: what a click decides is the request, bound by digest on our side.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from connectors.slack.text import plain
@@ -27,7 +27,7 @@ HEADLINES: Mapping[str, str] = {
 def card(
     *, display: Mapping[str, Any], state: str, value: str, console_url: str, step_up: bool, decided_by: str = ""
 ) -> list[JsonObject]:
-    """The blocks. `value` is what a button carries back; requests that need step-up have no buttons."""
+    """The blocks. `value` is what a button carries back; requests that need step-up or a reason have no buttons."""
     parts = [
         {"type": "header", "text": plain(f"{HEADLINES[state]}: {display['title']}", _TITLE)},
         _section(f"{display['target']} · {display['tool']} · risk {display['risk']}"),
@@ -58,6 +58,12 @@ def reject_modal(value: str) -> JsonObject:
         "close": plain("Cancel", 24),
         "blocks": [{"type": "input", "block_id": REASON_BLOCK, "label": plain("Why?", 80), "element": field}],
     }
+
+
+def notice(*, title: str, lines: Sequence[str], about: str) -> list[JsonObject]:
+    """The blocks of a message that only tells: nobody is asked."""
+    head = {"type": "header", "text": plain(title, _TITLE)}
+    return [head, *(_section(line) for line in lines), _context(about)]
 
 
 def _changes(display: Mapping[str, Any]) -> list[JsonObject]:

@@ -99,6 +99,7 @@ class StepSpec:
     backoff: Backoff = Backoff()
     on_failure: OnFailure = OnFailure.UNDO
     approval_hint: ApprovalHint | None = None
+    reason: str = ""
     foreach: Foreach | None = None
     wait: Wait | None = None
     sub: Sub | None = None
@@ -129,6 +130,7 @@ def step_of(step: dict[str, Any]) -> StepSpec:
         backoff=_backoff(retry.get("backoff", {})),
         on_failure=OnFailure(step.get("on_failure", OnFailure.UNDO)),
         approval_hint=ApprovalHint(**step["approval"]) if "approval" in step else None,
+        reason=step.get("reason", ""),
         foreach=_foreach(step.get("foreach")),
         wait=_wait(step.get("wait")),
         sub=Sub(**step["run"]) if "run" in step else None,

@@ -100,6 +100,7 @@ def spec_of(work: Work, step: Step) -> CallSpec:
         lane=Lane.FORWARD,
         approval_floor=hint.tier if hint else "",
         approval_reason=hint.reason if hint else "",
+        reason=work.spec(step).reason,
         idempotency_key=f"{run.pk}:{step.key}",
     )
 

@@ -126,6 +126,7 @@ def test_what_policy_sets_is_what_people_approve_and_what_is_written(
     ("obligation", "code"),
     [
         ('{"type": "notify", "channel": "x"}', "obligation_unsupported"),
+        ('{"type": "compensate"}', "obligation_unsupported"),
         ('{"type": "set", "path": "nowhere.here", "value": "x"}', "obligation_unsupported"),
         ('{"type": "set", "path": "sys_id", "value": "not an id"}', "obligation_breaks_action"),
     ],
