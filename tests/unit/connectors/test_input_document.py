@@ -72,6 +72,7 @@ def test_document_carries_who_what_where_and_the_past() -> None:
             "args": {"sys_id": "1", "fields": {"impact": "2"}},
             "target": "INC1",
             "approval_floor": None,
+            "reason": None,
         },
         "context": {
             "now_ns": 5,
