@@ -6,6 +6,7 @@ engage takes the exclusive lock. So after `engage` has committed, no dispatch co
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from hashlib import blake2b
 from uuid import UUID
@@ -98,6 +99,11 @@ def _any_in_force() -> bool:
 def every_active() -> list[Halt]:
     """All halts in force that this tenant can see, its own and the deployment's; drills stop nothing real."""
     return list(Halt.objects.filter(_visible(), released_at=None, drill=False).order_by("engaged_at"))
+
+
+def since(moment: datetime) -> list[Halt]:
+    """Halts that held at some time after the moment, the present ones among them; drills stop nothing real."""
+    return list(Halt.objects.filter(_visible(), drill=False).exclude(released_at__lte=moment).order_by("engaged_at"))
 
 
 def history(limit: int = 50) -> list[Halt]:

@@ -1,16 +1,22 @@
-"""STOP_AND_UNDO: runs under such a halt turn back, also those that only wait and ask the gateway nothing."""
+"""What the kill switch does to runs: STOP_AND_UNDO turns them back, also those that only wait and ask the gateway
+nothing; and the time that a halt holds is not taken from a deadline."""
 
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
+from approvals import deadline
 from tenants import halts
 from tenants.halts import Scope
 from tenants.models import Halt
 from workflows import wakeups
 from workflows.models import Run
 from workflows.types import ENGINE_RUN_STATES, RunState, Stop, WaitReason
+
+HELD_LOOK_S = 5.0
+"""How often a run whose deadline has come is looked at while a halt holds it."""
 
 _STOPPABLE = ENGINE_RUN_STATES - {RunState.COMPENSATING}
 
@@ -28,6 +34,27 @@ def stop_covered_runs(limit: int = 200) -> int:
 def open_runs_under(covered: Scope) -> int:
     """How many open runs of the entered tenant a halt of that scope would hold: 0 may be a name that is wrong."""
     return Run.objects.filter(_matches(covered), state__in=ENGINE_RUN_STATES).count()
+
+
+def deadline_of(run: Run, now: datetime) -> datetime | None:
+    """When the run turns back if it is not done, as of now: halts that cover it do not use its time up."""
+    if run.deadline_at is None:
+        return None
+    holds = [halt for halt in halts.since(run.received_at) if (halt.kind, halt.value) in _scopes(run)]
+    extended = deadline.extended(
+        run.deadline_at, run.received_at, [(halt.engaged_at, halt.released_at) for halt in holds], now
+    )
+    held = any(halt.released_at is None for halt in holds)
+    return max(extended, now + timedelta(seconds=HELD_LOOK_S)) if held and extended > now else extended
+
+
+def _scopes(run: Run) -> set[tuple[str, str]]:
+    """Every kind and value of a halt that means the run."""
+    ids = {"workspace": run.workspace_id, "environment": run.environment_id, "agent": run.starter_id}
+    named = {("workspace", run.workspace.slug), ("environment", run.environment.slug), ("workflow", run.workflow_name)}
+    used = {("connector", name) for name in run.pins.get("instances", [])}
+    used |= {("tool", name) for name in run.pins.get("tools", [])}
+    return {("global", ""), ("tenant", ""), *named, *used, *((kind, str(value)) for kind, value in ids.items())}
 
 
 def _covered(halt: Halt) -> QuerySet[Run]:

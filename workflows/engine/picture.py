@@ -13,7 +13,7 @@ RECALLED = "RECALLED"
 """`call_state` of a step whose sub-run was asked to turn back."""
 
 
-def picture(run: Run, steps: Iterable[Step], now: datetime, *, awaited: bool) -> RunView:
+def picture(run: Run, steps: Iterable[Step], now: datetime, *, awaited: bool, deadline_at: datetime | None) -> RunView:
     pins: dict[str, Any] = run.pins.get("steps", {})
     in_order = sorted(steps, key=lambda step: (step.position, -1 if step.item is None else step.item))
     return RunView(
@@ -21,7 +21,7 @@ def picture(run: Run, steps: Iterable[Step], now: datetime, *, awaited: bool) ->
         now=now,
         steps=tuple(_shown(step, pins) for step in in_order),
         stop=run.stop,
-        deadline_at=run.deadline_at,
+        deadline_at=deadline_at,
         paused=run.paused_at is not None,
         awaited=awaited,
     )

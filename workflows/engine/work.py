@@ -11,7 +11,7 @@ from controlplane.lib.canonical import canonical, sha256_hex
 from controlplane.lib.errors import LostRace
 from tenants import payloads, quick, scope
 from tenants.actors import Actor
-from workflows import locks
+from workflows import halting, locks
 from workflows.definition.model import Definition, StepSpec
 from workflows.engine.picture import is_awaited, picture
 from workflows.models import Run, Step
@@ -144,7 +144,13 @@ class Work:
         self.rings = self.closed = False
 
     def view(self) -> RunView:
-        return picture(self.run, self.steps.values(), self.now, awaited=self._awaited)
+        return picture(self.run, self.steps.values(), self.now, awaited=self._awaited, deadline_at=self._deadline)
+
+    @property
+    def _deadline(self) -> datetime | None:
+        """Whether the kill switch held the run matters only once its time seems over."""
+        at = self.run.deadline_at
+        return at if at is None or at > self.now else halting.deadline_of(self.run, self.now)
 
     @cached_property
     def _awaited(self) -> bool:

@@ -1,5 +1,7 @@
 """Pausing, resuming, a second attempt, priorities: what the verbs do and what they refuse."""
 
+from datetime import timedelta
+
 import pytest
 from django.db import transaction
 
@@ -25,6 +27,7 @@ from workflows.errors import (
 )
 from workflows.models import Run, Step
 
+NAP = "steps: [{id: nap, wait: {until: '2099-01-01T00:00:00Z'}}]"
 TWO = f"""\
 steps:
   - {{id: read, call: servicenow.incident.get, with: {{sys_id: {"a" * 32}}}}}
@@ -222,6 +225,40 @@ def test_a_done_sub_run_is_cancelled_through_its_parent(family):
     (child,) = family.children(run)
     with pytest.raises(SubRunOfAnother):
         services.cancel(run_id=child.pk, reason="x", actor=family.floor.dana)
+
+
+def _held(flow, engaged_ago: timedelta, released_ago: timedelta | None, wanted: Scope) -> None:
+    halt = halts.engage(scope=wanted, mode=Halt.Mode.FREEZE, reason="look", actor=flow.floor.alice)
+    released = None if released_ago is None else clock.now() - released_ago
+    with transaction.atomic():
+        Halt.objects.filter(pk=halt.pk).update(engaged_at=clock.now() - engaged_ago, released_at=released)
+
+
+MINUTES = {n: timedelta(minutes=n) for n in (5, 10, 20, 30, 60)}
+
+
+@pytest.mark.parametrize(
+    ("released_ago", "wanted", "code"),
+    [
+        (None, Scope(halts.Kind.TENANT), ""),
+        (MINUTES[5], Scope(halts.Kind.TENANT), ""),
+        (MINUTES[5], Scope(halts.Kind.ENVIRONMENT, "prod"), ""),
+        (MINUTES[5], Scope(halts.Kind.WORKFLOW, "some-other"), "deadline_passed"),
+        (MINUTES[20], Scope(halts.Kind.TENANT), "deadline_passed"),
+    ],
+)
+def test_the_time_that_a_halt_holds_is_not_taken_from_the_deadline(flow, released_ago, wanted, code):
+    """Started an hour ago, late by ten minutes; the halt came half an hour ago."""
+    run = flow.run("deadline: 50m\n" + NAP)
+    _held(flow, MINUTES[30], released_ago, wanted)
+    with transaction.atomic():
+        received, late = clock.now() - MINUTES[60], clock.now() - MINUTES[10] - timedelta(seconds=20)
+        Run.objects.filter(pk=run.pk).update(received_at=received, deadline_at=late)
+    run = flow.drive(run)
+    assert run.code == code
+    if not code:
+        least = 4 if released_ago is None else 14 * 60
+        assert clock.now() + timedelta(seconds=least - 5) <= run.wake_at <= clock.now() + MINUTES[20]
 
 
 def test_a_halt_that_covers_a_done_sub_run_stops_the_run_that_builds_on_it(family):
