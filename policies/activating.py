@@ -44,7 +44,7 @@ def prepare(*, draft_id: UUID, actor: Actor) -> Ready:
             raise NotFound
         _require_leave(draft, actor)
         content = _content(draft)
-    return Ready(draft_id, _proven(content))
+    return Ready(draft_id, proven(content))
 
 
 @transaction.atomic(durable=True)
@@ -88,7 +88,7 @@ def _content(draft: Draft) -> bytes:
     return content
 
 
-def _proven(content: bytes) -> str:
+def proven(content: bytes) -> str:
     """The hash of a bundle that is signed and denies what nobody can have meant to allow."""
     contents = open_verified(content, keys=point.keyring().trusted())
     with backtest.trial() as trial:

@@ -6,9 +6,8 @@ from uuid import UUID
 from django import forms
 from django.contrib import admin
 
-from policies import services
-from policies.models import Activation, Bundle, DecisionRecord, PolicyPack, PolicyVersion, Standing
-from policies.types import PackSource
+from policies import drafting, services
+from policies.models import Activation, Bundle, DecisionRecord, Draft, PolicyPack, PolicyVersion, Standing
 from tenants.actors import Actor
 from tenants.admin_base import ReadOnlyAdmin, VerbAdmin, site
 from tenants.models import Environment
@@ -22,12 +21,12 @@ def _environments() -> list[tuple[str, str]]:
 
 
 class PublishForm(forms.ModelForm):  # type: ignore[type-arg]
-    """The text of one pack, and where it becomes part of the policy at once."""
+    """The text of one pack, and where it is to become part of the policy."""
 
     environment = forms.TypedChoiceField(choices=_environments, coerce=UUID)
     name = forms.SlugField(max_length=48, help_text="The pack: package interlock.packs.<name>")
     configuration = forms.JSONField(required=False, initial=dict, help_text="Read as data.interlock.config.<name>")
-    reason = forms.CharField(max_length=200, required=False)
+    version = forms.CharField(max_length=32, initial="1.0.0", help_text="SemVer, above that of the active pack")
 
     class Meta:
         model = PolicyVersion
@@ -36,7 +35,7 @@ class PublishForm(forms.ModelForm):  # type: ignore[type-arg]
 
 @admin.register(PolicyVersion, site=site)
 class PolicyVersionAdmin(VerbAdmin):
-    """Adding one publishes it: checked, tested, signed and active together with the packs that already are."""
+    """Adding one begins a draft: it is checked, and becomes active once somebody else approved it."""
 
     perm = Perm.AUTHOR_POLICY
     form = PublishForm
@@ -46,17 +45,19 @@ class PolicyVersionAdmin(VerbAdmin):
     def get_fields(self, request: Any, obj: PolicyVersion | None = None) -> tuple[str, ...]:
         if obj is not None:
             return ("pack", "number", "digest", "author_id", "created_at", "source", "data", "tests")
-        return ("environment", "name", "source", "configuration", "tests", "reason")
+        return ("environment", "name", "source", "configuration", "tests", "version")
 
-    def create(self, *, cleaned: dict[str, Any], actor: Actor) -> Activation:
-        pack = PackSource(cleaned["source"], cleaned["configuration"] or {}, cleaned["tests"])
-        return services.publish_pack(
+    def create(self, *, cleaned: dict[str, Any], actor: Actor) -> Draft:
+        draft = drafting.save(
             environment_id=cleaned["environment"],
-            name=cleaned["name"],
-            pack=pack,
+            pack=cleaned["name"],
+            source=cleaned["source"],
+            data=cleaned["configuration"] or {},
+            tests=cleaned["tests"],
+            version=cleaned["version"],
             actor=actor,
-            reason=cleaned["reason"],
         )
+        return drafting.check(draft_id=draft.pk, actor=actor)
 
 
 @admin.register(Activation, site=site)

@@ -36,7 +36,9 @@ class Checked:
 
 def examine(asked: Asked) -> Checked:
     """Outside any transaction. Raises EvaluatorUnavailable."""
-    return Checked(asked.revision, _restored(asked) if asked.restores else report_on(asked.candidate, asked.base_seq))
+    if asked.restores is not None:
+        return Checked(asked.revision, restored(asked.restores, asked.candidate, asked.base_seq))
+    return Checked(asked.revision, report_on(asked.candidate, asked.base_seq))
 
 
 def report_on(candidate: Candidate, base_seq: int) -> Report:
@@ -112,10 +114,9 @@ def _built(candidate: Candidate) -> dict[str, str]:
     return {"revision": revision, "sha256": sha256_hex(content)}
 
 
-def _restored(asked: Asked) -> Report:
-    """An earlier bundle is what it is: it must still be what was signed, and not be overtaken."""
-    assert asked.restores is not None
-    row, found = asked.restores.bundle, _moved(asked.candidate, asked.base_seq)
+def restored(earlier: Activation, candidate: Candidate, base_seq: int) -> Report:
+    """An earlier bundle is what it is: it must still be what was signed, and the one to follow what stands."""
+    row, found = earlier.bundle, _moved(candidate, base_seq)
     try:
         bundles.open_verified(bytes(row.content), keys=point.keyring().trusted())
     except BundleInvalid as error:

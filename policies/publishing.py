@@ -10,11 +10,11 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from controlplane.lib import clock
-from controlplane.lib.errors import Invalid, LostRace, NotFound
+from controlplane.lib.errors import Invalid, LostRace
 from evidence.services import record
 from policies import authoring, bundles, locks, point
 from policies.engine.protocol import PointFailure
-from policies.errors import EvaluatorUnavailable
+from policies.errors import EvaluatorUnavailable, SecondPersonNeeded
 from policies.events import PolicyActivated
 from policies.freshness import Statement
 from policies.models import Activation, Bundle, Draft, PolicyVersion, Standing
@@ -40,19 +40,19 @@ def check(packs: Mapping[str, PackSource]) -> None:
 
 
 @transaction.atomic(durable=True)
-def activate_packs(
-    *,
-    environment_id: UUID,
-    packs: Mapping[str, PackSource],
-    actor: Actor,
-    reason: str,
-    ttl_s: int | None,
-    after_seq: int | None = None,
+def activate_first(
+    *, environment_id: UUID, packs: Mapping[str, PackSource], actor: Actor, reason: str, ttl_s: int | None = None
 ) -> Activation:
-    """The second half of publishing: everything written or nothing."""
-    require_seq(environment_id, after_seq)
+    """The second half of publishing, for an environment without a policy: everything written or nothing."""
+    require_none(environment_id)
     bundle = written(packs, author_id=actor.id)
     return activate(environment_id, bundle, Ground("first", actor.id, reason), actor=actor, ttl_s=ttl_s)
+
+
+def require_none(environment_id: UUID) -> None:
+    """Lock the standing row; raises SecondPersonNeeded where there is a policy already."""
+    if locks.standing_for_change(environment_id) is not None:
+        raise SecondPersonNeeded("this environment has a policy: begin a draft and have it approved")
 
 
 def require_seq(environment_id: UUID, after_seq: int | None) -> None:
@@ -90,20 +90,6 @@ def content_of(packs: Mapping[str, PackSource]) -> tuple[str, bytes]:
     return bundles.build(
         modules=authoring.modules(packs), data=authoring.data(packs), key=signing.private, kid=signing.kid
     )
-
-
-@transaction.atomic(durable=True)
-def activate_again(*, environment_id: UUID, activation_id: UUID, reason: str, actor: Actor) -> Activation:
-    earlier = earlier_activation(environment_id, activation_id)
-    ground = Ground("restored", earlier.author_id, reason, restores=earlier)
-    return activate(environment_id, earlier.bundle, ground, actor=actor)
-
-
-def earlier_activation(environment_id: UUID, activation_id: UUID) -> Activation:
-    found = Activation.objects.select_related("bundle").filter(pk=activation_id, environment_id=environment_id).first()
-    if found is None:
-        raise NotFound
-    return found
 
 
 def due(limit: int) -> list[tuple[UUID, UUID]]:

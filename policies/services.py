@@ -10,7 +10,7 @@ from django.db import transaction
 
 from controlplane.lib import clock, ids
 from controlplane.lib.errors import NotFound
-from policies import active, asking, locks, publishing
+from policies import active, asking, locks, publishing, rolling
 from policies.asking import Answer, Kept, Occasion
 from policies.engine.protocol import PointFailure
 from policies.errors import DecisionStale
@@ -31,40 +31,26 @@ def publish(
     actor: Actor,
     reason: str = "",
     ttl_s: int | None = None,
-    after_seq: int | None = None,
 ) -> Activation:
-    """Check, build, sign and activate packs as the whole policy of an environment (besides what is always in it).
+    """Check, build, sign and activate packs as the first policy of an environment (besides what is always in it).
 
-    `ttl_s`: 300 to 900 seconds that a freshness statement lives. `after_seq`: the activation that this one is
-    meant to follow, LostRace if it is not. Raises PolicyRefused with `findings`, or EvaluatorUnavailable. Checking
-    happens outside the transaction, in an evaluator of its own.
+    Where a policy stands it is changed by a draft that a second person approves: SecondPersonNeeded. `ttl_s`: 300 to
+    900 seconds that a freshness statement lives. Raises PolicyRefused with `findings`, or EvaluatorUnavailable.
+    Checking happens outside the transaction, in an evaluator of its own.
     """
     publishing.require_ttl(ttl_s)
     with transaction.atomic():
         _require_policy_right(environment_id, actor, Perm.AUTHOR_POLICY, Perm.ACTIVATE_POLICY)
+        publishing.require_none(environment_id)
     publishing.check(packs)
-    return publishing.activate_packs(
-        environment_id=environment_id, packs=packs, actor=actor, reason=reason, ttl_s=ttl_s, after_seq=after_seq
+    return publishing.activate_first(
+        environment_id=environment_id, packs=packs, actor=actor, reason=reason, ttl_s=ttl_s
     )
 
 
-def publish_pack(*, environment_id: UUID, name: str, pack: PackSource, actor: Actor, reason: str = "") -> Activation:
-    """Publish one pack beside the others that are active: added if it is new, replaced if it is there."""
-    with transaction.atomic():
-        _require_policy_right(environment_id, actor, Perm.AUTHOR_POLICY, Perm.ACTIVATE_POLICY)
-        seq, others = publishing.standing_packs(environment_id)
-    return publish(
-        environment_id=environment_id, packs={**others, name: pack}, actor=actor, reason=reason, after_seq=seq
-    )
-
-
-def rollback(*, environment_id: UUID, activation_id: UUID, reason: str, actor: Actor) -> Activation:
-    """Make the content of an earlier activation the policy again, under a new sequence number."""
-    with transaction.atomic():
-        _require_policy_right(environment_id, actor, Perm.ACTIVATE_POLICY)
-    return publishing.activate_again(
-        environment_id=environment_id, activation_id=activation_id, reason=reason, actor=actor
-    )
+def rollback(*, environment_id: UUID, activation_id: UUID | None = None, reason: str, actor: Actor) -> Activation:
+    """Make the content of an earlier activation the policy again, under a new sequence number: see `rolling`."""
+    return rolling.roll_back(environment_id=environment_id, activation_id=activation_id, reason=reason, actor=actor)
 
 
 def refresh_due(limit: int = 200) -> int:

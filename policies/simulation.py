@@ -61,19 +61,41 @@ def begin(
 ) -> Simulation:
     """Have exactly these packs weighed, as the whole policy of the environment; in an open transaction."""
     _check(since, until, most)
+    row = _asked(environment, whole, Selection(environment.pk, since, until, most), actor)
+    _enqueue(row)
+    return row
+
+
+def keep_done(
+    environment: Environment,
+    whole: Mapping[str, PackSource],
+    selection: Selection,
+    report: dict[str, Any],
+    *,
+    actor: Actor,
+) -> Simulation:
+    """Write down what was weighed while somebody waited; in an open transaction."""
+    row = _asked(environment, whole, selection, actor)
+    row.state, row.report, row.ended_at = SimulationState.DONE, report, clock.now()
+    row.done = int(report.get("decisions", 0))
+    row.save()
+    _tell(row, SimulationState.DONE, report)
+    return row
+
+
+def _asked(environment: Environment, whole: Mapping[str, PackSource], selection: Selection, actor: Actor) -> Simulation:
     row = Simulation.objects.create(
         environment=environment,
         state=SimulationState.QUEUED,
         candidate_digest=payloads.put_json({name: _text(pack) for name, pack in sorted(whole.items())}),
         packs=listed(whole),
-        since=since,
-        until=until,
-        most=most,
+        since=selection.since,
+        until=selection.until,
+        most=selection.most,
         requested_by_id=actor.id,
     )
     event = SimulationRequested(row.pk, environment.pk, row.candidate_digest)
     record(event, actor=actor, workspace_id=environment.workspace_id)
-    _enqueue(row)
     return row
 
 
@@ -148,7 +170,10 @@ def _end(row: Simulation, state: SimulationState, **changes: Any) -> None:
     held = Simulation.objects.filter(pk=row.pk, fence=row.fence)
     if not held.update(state=state, lease_until=None, ended_at=clock.now(), **changes):
         return
-    report = changes.get("report", {})
+    _tell(row, state, changes.get("report", {}))
+
+
+def _tell(row: Simulation, state: SimulationState, report: Mapping[str, Any]) -> None:
     counts = {
         name: int(report.get(name, 0))
         for name in ("decisions", "covered", "loosened", "loosened_high_risk", "tightened")
@@ -158,7 +183,7 @@ def _end(row: Simulation, state: SimulationState, **changes: Any) -> None:
         environment_id=row.environment_id,
         candidate_digest=row.candidate_digest,
         state=state.value,
-        report_digest=digest(report),
+        report_digest=digest(dict(report)),
         **counts,
     )
     workspace_id = Environment.objects.get(pk=row.environment_id).workspace_id

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin, messages
 from django.contrib.admin import helpers
-from django.contrib.admin.utils import unquote
+from django.contrib.admin.utils import flatten_fieldsets, unquote
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.db import models, transaction
@@ -213,8 +213,9 @@ class VerbAdmin(ReadOnlyAdmin):
         return made
 
     def _again(self, request: HttpRequest, form: "ModelForm[Any]", row: Any) -> Any:
-        readonly = self.get_readonly_fields(request, row)
         fieldsets: list[Any] = list(self.get_fieldsets(request, row))
+        only_read = row is not None and not self.has_change_permission(request, row)
+        readonly = flatten_fieldsets(fieldsets) if only_read else self.get_readonly_fields(request, row)
         shown = helpers.AdminForm(form, fieldsets, {}, readonly, model_admin=self)
         context = {
             **self.admin_site.each_context(request),

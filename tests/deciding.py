@@ -3,11 +3,12 @@
 from types import SimpleNamespace
 from typing import Any
 
-from policies import packs, publishing, services
+from policies import packs, services
 from policies.models import Activation
 from policies.types import Decision, PackSource
 from tenants import scope
 from tenants.actors import Actor
+from tests import policy_ground
 from tests.policy_questions import question
 
 CHANNELS = ["C0TEAM0001"]
@@ -21,7 +22,7 @@ def person(world: SimpleNamespace, name: str) -> Actor:
 def publish(world: SimpleNamespace, pack: PackSource | None = None, *, name: str = "triage") -> Activation:
     """A pack alone (triage when none is given) becomes the policy of prod in A, without the checks of publishing."""
     with scope.enter(world.a.tenant.id):
-        return publishing.activate_packs(
+        return policy_ground.activate_packs(
             environment_id=world.a.environment.id,
             packs={name: pack or packs.triage(channels=CHANNELS)},
             actor=person(world, "alice"),

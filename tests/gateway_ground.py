@@ -17,9 +17,10 @@ from connectors.models import ReconcileTask
 from connectors.sandbox import accounts
 from metering import services as metering
 from metering.types import BudgetKind, Period, Rate
-from policies import packs, publishing
+from policies import packs
 from tenants import vault
 from tenants.actors import Actor
+from tests import policy_ground
 from tests.stand_ins import StandIns
 
 MODEL = "interlock-sandbox-1"
@@ -87,7 +88,7 @@ def save_instance(name: str, stand_ins: StandIns, admin: Actor, **spec: Any) -> 
 
 def publish(side: SimpleNamespace, admin: Actor, **more: packs.PackSource) -> None:
     """The triage pack, and more packs by name. How packs are checked is tested elsewhere."""
-    publishing.activate_packs(
+    policy_ground.activate_packs(
         environment_id=side.environment.id,
         packs={"triage": packs.triage(channels=[CHANNEL]), **more},
         actor=admin,

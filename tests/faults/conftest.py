@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 from django.conf import settings as django_settings
 
-from policies import publishing
+from tests import policy_ground
 from tests.faults.doubts import FREE
 from tests.integration.connectors.conftest import (  # noqa: F401 - fixtures
     approve,
@@ -27,7 +27,7 @@ def free(
     """A tenant whose policy allows all of it. Nobody sequences the evidence here, so its backlog stops nothing."""
     monkeypatch.setattr(django_settings, "INTERLOCK_EVIDENCE_MAX_LAG_S", 10**6)
     monkeypatch.setattr(django_settings, "INTERLOCK_EVIDENCE_MAX_PENDING", 10**6)
-    publishing.activate_packs(
+    policy_ground.activate_packs(
         environment_id=bare.environment.id, packs={"free": FREE}, actor=bare.admin, reason="", ttl_s=None
     )
     return bare

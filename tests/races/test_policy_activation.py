@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from django.db import connections, transaction
 
-from policies import packs, publishing, services
+from policies import packs, services
 from policies.errors import DecisionStale
 from policies.models import Activation, Standing
 from policies.types import Effect
 from tenants import scope
+from tests import policy_ground
 from tests.policy_questions import question
 
 pytestmark = pytest.mark.races
@@ -20,7 +21,7 @@ PATIENCE_S = 20
 
 
 def activate(side: SimpleNamespace, actor: Any, channel: str) -> Any:
-    return publishing.activate_packs(
+    return policy_ground.activate_packs(
         environment_id=side.environment.id,
         packs={"triage": packs.triage(channels=[channel])},
         actor=actor,

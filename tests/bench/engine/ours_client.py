@@ -65,14 +65,15 @@ def _found() -> tuple[SimpleNamespace, object]:
 
 
 def _furnish(side: SimpleNamespace, alice: object) -> None:
-    from policies import packs, publishing
+    from policies import packs
     from tests import gateway_ground as ground
+    from tests import policy_ground
     from workflows import services
 
     stand_ins = SimpleNamespace(url=os.environ["BENCH_VENDORS"])
     ground.furnish(side, stand_ins, alice)
     pack = packs.PackSource(source=(HERE / "bench.rego").read_text(), tests="")
-    publishing.activate_packs(
+    policy_ground.activate_packs(
         environment_id=side.environment.id, packs={"bench": pack}, actor=alice, reason="bench", ttl_s=None
     )
     for path in sorted(HERE.glob("*.yaml")):

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from policies import packs, publishing, services
+from policies import packs, services
 from tenants import scope
+from tests import policy_ground
 from tests.policy_questions import question
 
 
@@ -27,7 +28,7 @@ def test_the_policy_in_force_and_its_history(
     bob = token(world.a.bob)
     assert client.get("/v1/policies", headers=bob).json()["results"] == []
     with scope.enter(world.a.tenant.id):
-        activation = publishing.activate_packs.__wrapped__(
+        activation = policy_ground.activate_packs(
             environment_id=world.a.environment.id,
             packs={"triage": packs.triage(channels=["C0TEAM0001"])},
             actor=actor_of(world.a.alice, world.a.tenant),

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from policies import packs, publishing, services
+from policies import packs, services
 from tenants import scope
+from tests import policy_ground
 from tests.policy_questions import question
 
 CHANNELS = ["C0TEAM0001"]
@@ -23,7 +24,7 @@ def activate(inside: SimpleNamespace, actor_of: Callable[..., Any]) -> Callable[
     """Activate the triage pack in prod of tenant A, without the checks of publishing (tested elsewhere)."""
 
     def make(channels: list[str] = CHANNELS, **changes: Any) -> Any:
-        return publishing.activate_packs(
+        return policy_ground.activate_packs(
             environment_id=inside.environment.id,
             packs={"triage": packs.triage(channels=channels)},
             actor=actor_of(inside.alice, inside.tenant),

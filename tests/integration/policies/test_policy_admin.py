@@ -7,11 +7,18 @@ import pytest
 from django.db import transaction
 from django.test import Client
 
-from policies import packs, publishing
-from policies.models import Activation, PolicyVersion
+from policies import packs
+from policies.models import Activation, Draft
 from tenants import scope
+from tests import policy_ground
 
-MINE = 'package interlock.packs.mine\n\ngrants contains {"rule": "mine"} if input.resource.tool == "a.b"\n'
+MINE = (
+    'package interlock.packs.mine\n\ngrants contains {"rule": "interlock.packs.mine"} if input.resource.tool == "a.b"\n'
+)
+TESTS = """package interlock.tests.mine
+
+test_read if count(data.interlock.packs.mine.grants) == 1 with input as {"resource": {"tool": "a.b"}}
+"""
 ADD = "/o/a/admin/policies/policyversion/add/"
 
 
@@ -24,7 +31,7 @@ def rows(world: Any, model: Any) -> list[Any]:
 def admin(world: SimpleNamespace, client: Client, actor_of: Any) -> Client:
     """Alice, with the triage policy active in prod."""
     with scope.enter(world.a.tenant.id):
-        publishing.activate_packs(
+        policy_ground.activate_packs(
             environment_id=world.a.environment.id,
             packs={"triage": packs.triage(channels=["C0TEAM0001"])},
             actor=actor_of(world.a.alice, world.a.tenant),
@@ -43,30 +50,39 @@ def form(world: SimpleNamespace, **changes: str) -> dict[str, str]:
         "configuration": "{}",
         "tests": "",
     }
-    return {**filled, "reason": "new", **changes}
+    return {**filled, "version": "1.0.0", **changes}
 
 
-def test_a_pack_is_published_beside_those_that_are_active(admin: Client, world: SimpleNamespace) -> None:
+def test_adding_a_pack_begins_a_draft_and_activates_nothing(admin: Client, world: SimpleNamespace) -> None:
     assert admin.get(ADD).status_code == 200
-    assert admin.post(ADD, form(world)).status_code == 302
-    latest = rows(world, Activation)[-1]
-    with scope.enter(world.a.tenant.id), transaction.atomic():
-        assert (latest.seq, [entry["pack"] for entry in latest.bundle.packs]) == (2, ["mine", "triage"])
+    assert admin.post(ADD, form(world, tests=TESTS)).status_code == 302
+    [draft] = rows(world, Draft)
+    assert (draft.pack, draft.state, draft.base_seq) == ("mine", "CHECKED", 1)
+    assert len(rows(world, Activation)) == 1
 
 
-def test_a_refused_pack_is_shown_back_with_its_finding(admin: Client, world: SimpleNamespace) -> None:
-    response = admin.post(ADD, form(world, source=MINE.replace('"a.b"', "opa.runtime()")))
-    assert response.status_code == 200
-    assert "forbidden_builtin" in response.content.decode()
-    assert len(rows(world, PolicyVersion)) == len(rows(world, Activation)) == 1
+def test_a_draft_that_is_refused_keeps_its_findings(admin: Client, world: SimpleNamespace) -> None:
+    assert admin.post(ADD, form(world, source=MINE.replace('"a.b"', "opa.runtime()"))).status_code == 302
+    [draft] = rows(world, Draft)
+    assert draft.state == "REFUSED"
+    assert [(f["code"], f["line"], f["column"]) for f in draft.report["findings"]] == [("forbidden_builtin", 3, 76)]
 
 
-def test_an_earlier_policy_is_brought_back(admin: Client, world: SimpleNamespace) -> None:
-    [first] = rows(world, Activation)
+def test_an_earlier_policy_is_not_brought_back_alone_when_nothing_tells_what_it_would_do(
+    admin: Client, world: SimpleNamespace, actor_of: Any
+) -> None:
+    with scope.enter(world.a.tenant.id):
+        policy_ground.activate_packs(
+            environment_id=world.a.environment.id,
+            packs={"triage": packs.triage(channels=["C0OTHER001"])},
+            actor=actor_of(world.a.alice, world.a.tenant),
+        )
+    first, _ = rows(world, Activation)
     page = f"/o/a/admin/policies/activation/{first.pk}/change/"
     assert admin.get(page).status_code == 200
-    assert admin.post(page, {"_verb": "Make this the policy again"}).status_code == 302
-    assert [row.seq for row in rows(world, Activation)] == [1, 2]
+    answer = admin.post(page, {"_verb": "Make this the policy again"})
+    assert (answer.status_code, len(rows(world, Activation))) == (200, 2)
+    assert "too few recorded decisions" in answer.content.decode()
 
 
 @pytest.mark.parametrize("model", ["policyversion", "activation", "standing", "policypack", "bundle", "decisionrecord"])

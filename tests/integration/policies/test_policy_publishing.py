@@ -13,7 +13,7 @@ from controlplane.lib import clock
 from controlplane.lib.errors import Invalid, NotFound
 from evidence.models import Event
 from policies import access, packs, services
-from policies.errors import PolicyRefused
+from policies.errors import PolicyRefused, SecondPersonNeeded
 from policies.models import Activation, Bundle, PolicyVersion, Standing
 from policies.types import PackSource
 from tenants import scope
@@ -52,12 +52,18 @@ def test_an_environment_of_another_tenant_is_missing(
         access.active(actor, world.b.environment.id)
 
 
-def test_a_refused_pack_changes_nothing(published: SimpleNamespace) -> None:
+def test_a_refused_pack_changes_nothing(inside: SimpleNamespace, actor_of: Callable[..., Any]) -> None:
     bad = {"mine": PackSource('package interlock.packs.mine\ngrants contains {"all": http.send({})}')}
     with pytest.raises(PolicyRefused):
-        services.publish(environment_id=published.environment.id, packs=bad, actor=published.actor)
-    assert Standing.objects.get().seq == 1
-    assert PolicyVersion.objects.count() == 1
+        services.publish(environment_id=inside.environment.id, packs=bad, actor=actor_of(inside.alice, inside.tenant))
+    assert (Standing.objects.count(), PolicyVersion.objects.count()) == (0, 0)
+
+
+def test_only_the_first_policy_of_an_environment_is_published_at_once(published: SimpleNamespace) -> None:
+    more = {**TRIAGE, "mine": PackSource("package interlock.packs.mine")}
+    with pytest.raises(SecondPersonNeeded):
+        services.publish(environment_id=published.environment.id, packs=more, actor=published.actor)
+    assert (Standing.objects.get().seq, Activation.objects.count()) == (1, 1)
 
 
 @pytest.mark.parametrize("ttl_s", [0, 299, 901])
@@ -80,30 +86,6 @@ def test_the_same_text_is_one_version_and_another_is_the_next(
     assert Bundle.objects.count() == 2
 
 
-def test_a_rollback_is_old_content_under_a_new_number(published: SimpleNamespace, activate: Callable[..., Any]) -> None:
-    activate(channels=["C0OTHER001"])
-    back = services.rollback(
-        environment_id=published.environment.id,
-        activation_id=published.activation.id,
-        reason="wrong channel",
-        actor=published.actor,
-    )
-    assert (back.seq, back.bundle, back.reason) == (3, published.activation.bundle, "wrong channel")
-    standing = Standing.objects.get()
-    assert (standing.seq, access.doubt(standing)) == (3, "")
-
-
-def test_a_rollback_to_what_never_was_is_refused(published: SimpleNamespace, actor_of: Callable[..., Any]) -> None:
-    where = {"environment_id": published.environment.id, "reason": "x"}
-    with pytest.raises(NotFound):
-        services.rollback(**where, activation_id=published.tenant.id, actor=published.actor)
-    with pytest.raises(PermissionMissing):
-        services.rollback(
-            **where, activation_id=published.activation.id, actor=actor_of(published.dana, published.tenant)
-        )
-    assert Standing.objects.get().seq == 1
-
-
 def test_a_statement_is_renewed_after_a_third_of_its_life(published: SimpleNamespace) -> None:
     before = Standing.objects.get()
     with clock.frozen(clock.now() + timedelta(seconds=before.ttl_s / 3 - 5)):
@@ -118,11 +100,11 @@ def test_a_statement_is_renewed_after_a_third_of_its_life(published: SimpleNames
 
 
 def test_every_tenant_is_refreshed_without_a_scope(world: SimpleNamespace, actor_of: Callable[..., Any]) -> None:
-    from policies import publishing
+    from tests import policy_ground
 
     for side in (world.a, world.b):
         with scope.enter(side.tenant.id):
-            publishing.activate_packs(
+            policy_ground.activate_packs(
                 environment_id=side.environment.id,
                 packs=TRIAGE,
                 actor=actor_of(side.alice, side.tenant),

@@ -23,7 +23,7 @@ from policies.models import PointDecision, PointStatus
 from policies.types import Effect
 from tenants import scope, services
 from tenants.roles import Role
-from tests import opa_servers
+from tests import opa_servers, policy_ground
 from tests.opa_servers import Stub, Tampered, until, verified
 from tests.policy_questions import question
 from tests.site import Site
@@ -37,7 +37,7 @@ def a(committed_db: str, world: SimpleNamespace, actor_of: Callable[..., Any]) -
     side = world.a
     side.admin = actor_of(side.alice, side.tenant)
     with scope.enter(side.tenant.id):
-        side.publish = lambda channels: publishing.activate_packs(
+        side.publish = lambda channels: policy_ground.activate_packs(
             environment_id=side.environment.id,
             packs={"triage": packs.triage(channels=channels)},
             actor=side.admin,

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from policies import active, point, publishing
+from policies import active, point
 from policies.engine.protocol import Program
 from policies.types import Decision, Effect, PackSource
+from tests import policy_ground
 from tests.policy_questions import question
 
 PACK = """package interlock.packs.trap
@@ -58,7 +59,7 @@ class Watched:
 @pytest.fixture
 def trapped(inside: SimpleNamespace, actor_of: Callable[..., Any]) -> SimpleNamespace:
     """Tenant A under a pack that holds only as long as what it reads has the right type and is there."""
-    publishing.activate_packs(
+    policy_ground.activate_packs(
         environment_id=inside.environment.id,
         packs={"trap": PackSource(PACK)},
         actor=actor_of(inside.alice, inside.tenant),
