@@ -9,7 +9,7 @@ from policies import packs
 from policies.models import Standing
 from policies.types import PackSource
 from tenants import scope
-from tests.deciding import publish
+from tests.deciding import decide, publish
 
 ENVIRONMENT = "/o/a/policies/environments/{}/"
 HOSTILE = "package interlock.packs.hostile\n# <script>document.title=1</script> \u202e\n"
@@ -75,6 +75,7 @@ def test_what_is_not_there_or_of_others_is_404(signed_in: Any, world: SimpleName
 def test_a_rollback_is_one_click_of_those_who_may(signed_in: Any, world: SimpleNamespace) -> None:
     first = publish(world)
     publish(world, packs.triage(channels=["C0TWO00002"]))
+    decide(world)  # tells that going back loosens nothing
     path = ENVIRONMENT.format(world.a.environment.id)
     sent = {"activation": str(first.pk), "reason": "3 AM"}
     assert signed_in(world.a.bob).post(path, sent).status_code == 403
