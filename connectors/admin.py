@@ -30,6 +30,7 @@ class InstanceAdmin(VerbAdmin):
         "base_url",
         "config",
         "credentials",
+        "classes",
         "allow_loopback",
         "enabled",
     )

@@ -112,6 +112,8 @@ class CallSpec:
     version that the run pinned. `idempotency_key` names the intention: proposing it twice is one call.
     `approval_floor`: the least tier of approval, whatever policy allows; empty when policy alone rules.
     `reason`: why this is done, in words for people and policy.
+    `origin_run_id`: the outermost run that this one is a part or a repetition of; `ticket_id`: the vendor's own id of
+    the ticket. Both say whose past the call shares.
     `dry_run`: asked to see what would happen; a write is then examined (`gateway.examine`), never proposed.
     """
 
@@ -129,6 +131,8 @@ class CallSpec:
     on_behalf_of: UUID | None = None
     starter_id: UUID | None = None
     ticket: str | None = None
+    ticket_id: str = ""
+    origin_run_id: UUID | None = None
     lane: Lane = Lane.FORWARD
     compensates: UUID | None = None
     approval_floor: str = ""

@@ -7,6 +7,7 @@ from django.db import models
 from connectors.calls import FINAL, CallState, Lane
 from connectors.circuits import CircuitState
 from connectors.lights import Outcome
+from controlplane.lib import clock
 from tenants.models import Environment, TenantModel, User, Workspace
 
 
@@ -24,6 +25,9 @@ class ConnectorInstance(TenantModel):
     base_url = models.URLField(max_length=300)
     config = models.JSONField(default=dict, blank=True)
     credentials = models.JSONField(default=dict, blank=True, help_text="slot name → cred:<name>, never a secret")
+    classes = models.JSONField(
+        default=dict, blank=True, help_text="data classes that its answers hold beyond the manifest's"
+    )
     allow_loopback = models.BooleanField(default=False)
     enabled = models.BooleanField(default=True)
 
@@ -75,10 +79,12 @@ class ToolCall(TenantModel):
     environment = models.ForeignKey(Environment, on_delete=models.PROTECT, related_name="+")
     instance = models.ForeignKey(ConnectorInstance, on_delete=models.PROTECT, related_name="calls")
     run_id = models.UUIDField()
+    origin_run_id = models.UUIDField(null=True, help_text="the run that this one is a part or a repetition of")
     step_id = models.CharField(max_length=120, blank=True)
     workflow = models.CharField(max_length=120, blank=True)
     workflow_version = models.CharField(max_length=32, blank=True)
     ticket = models.CharField(max_length=120, null=True, blank=True)
+    ticket_id = models.CharField(max_length=64, blank=True, default="", help_text="the vendor's own id of the ticket")
     lane = models.CharField(max_length=16, choices=[(lane.value, lane.value) for lane in Lane])
     dry_run = models.BooleanField(default=False)
     approval_floor = models.CharField(max_length=16, blank=True, default="")
@@ -255,13 +261,16 @@ class ReconcileTask(TenantModel):
 
 
 class History(TenantModel):
-    """What was done about one ticket (or run) so far; `version` grows with every dispatch."""
+    """What was done so far in one run, about one ticket, or was carried to one record (`connectors.gateway.marks`);
+    `version` grows with every change. Holds names only: tools, data classes, records."""
 
-    subject = models.CharField(max_length=200)
+    subject = models.CharField(max_length=400)
     version = models.PositiveIntegerField(default=0)
     writes = models.PositiveIntegerField(default=0)
-    tools = models.JSONField(default=list)
-    data_classes = models.JSONField(default=list)
+    tools = models.JSONField(default=dict, help_text="tool → how often")
+    recent = models.JSONField(default=list, help_text="the last tools, in their order")
+    data_classes = models.JSONField(default=dict, help_text="class → where its data came from")
+    touched_at = models.DateTimeField(default=clock.now)
 
     class Meta(TenantModel.Meta):
         verbose_name_plural = "histories"
@@ -269,6 +278,7 @@ class History(TenantModel):
             models.UniqueConstraint(fields=["tenant", "subject"], name="history_subject_once"),
             _within_tenant("history"),
         ]
+        indexes = [models.Index(fields=["tenant", "touched_at"], name="history_oldest")]
 
 
 class WebhookEndpoint(TenantModel):

@@ -7,7 +7,7 @@ from connectors.interlock.driver import InterlockDriver
 from connectors.llm.driver import LlmDriver
 from connectors.servicenow.driver import ServiceNowDriver
 from connectors.slack.driver import SlackDriver
-from connectors.types import Driver, ReadVerbs, WriteVerbs
+from connectors.types import Driver, JsonObject, ReadVerbs, WriteVerbs
 
 DRIVERS: Mapping[str, Driver] = {
     driver.name: driver for driver in (ServiceNowDriver(), SlackDriver(), LlmDriver(), InterlockDriver())
@@ -27,3 +27,10 @@ def verbs(driver_name: str, tool: str) -> ReadVerbs | WriteVerbs:
     if tool not in offered:
         raise UnknownTool(f"{driver_name} has no tool {tool}")
     return offered[tool]
+
+
+def record_of(driver_name: str, tool: str, args: JsonObject) -> str:
+    """The record that a call is about, such as `servicenow/incident/<sys_id>`, whichever instance leads to it; empty
+    when it is about none. Raises UnknownDriver."""
+    about = driver(driver_name).records.get(tool)
+    return f"{driver_name}/{about.named(args)}" if about else ""

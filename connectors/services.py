@@ -13,6 +13,7 @@ from django.db.models import Q
 from jsonschema import Draft202012Validator
 
 from connectors import access, manifests
+from connectors import classes as data_classes
 from connectors.calls import CallState, Lane
 from connectors.errors import ConfigInvalid
 from connectors.events import EndpointCreated, EndpointSwitched, InstanceSaved, SlackUserLinked, SlackUserUnlinked
@@ -51,17 +52,20 @@ def save_instance(
     actor: Actor,
     allow_loopback: bool = False,
     enabled: bool = True,
+    classes: Mapping[str, Any] | None = None,
 ) -> ConnectorInstance:
     """Create or change the connector instance of this name; its manifest is pinned by digest.
 
-    `credentials`: slot name → `cred:<name>`. Raises ConfigInvalid, ManifestInvalid; needs MANAGE_CONNECTORS.
+    `credentials`: slot name → `cred:<name>`. `classes`: what its answers hold beyond the manifest
+    (`connectors.classes`), None leaves that as it is. Raises ConfigInvalid, ManifestInvalid; needs MANAGE_CONNECTORS.
     """
     require(actor, Perm.MANAGE_CONNECTORS)
     if allow_loopback and not settings.INTERLOCK_ALLOW_LOOPBACK:
         raise ConfigInvalid("this installation lets no connector reach its own machine (INTERLOCK_ALLOW_LOOPBACK)")
     manifest = manifests.load(driver, manifest_version)
     _check(manifest, config, credentials)
-    chosen = {
+    _check_classes(classes or {})
+    chosen: dict[str, Any] = {
         "driver": driver,
         "manifest_version": manifest.version,
         "manifest_digest": manifest.digest,
@@ -70,6 +74,7 @@ def save_instance(
         "credentials": dict(credentials),
         "allow_loopback": allow_loopback,
         "enabled": enabled,
+        **({} if classes is None else {"classes": dict(classes)}),
     }
     instance, _ = ConnectorInstance.objects.update_or_create(name=name, defaults=chosen)
     committed = Committed(canonical(chosen))
@@ -186,6 +191,11 @@ def _is_uuid(value: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _check_classes(classes: Mapping[str, Any]) -> None:
+    if wrong := data_classes.problem(classes):
+        raise ConfigInvalid(f"classes: {wrong}")
 
 
 def _check(manifest: Manifest, config: Mapping[str, Any], credentials: Mapping[str, str]) -> None:

@@ -5,6 +5,7 @@ from uuid import UUID
 from django.db import transaction
 
 from connectors import cards, inbound, notices
+from connectors.gateway import history
 from tenants import scope
 from tenants.services import every_tenant
 
@@ -38,6 +39,13 @@ def forget_slack_deliveries() -> None:
     for tenant_id in _tenants():
         with scope.enter(tenant_id):
             inbound.forget_slack_deliveries()
+
+
+def forget_histories() -> None:
+    """For the sweeper: what was done so long ago that nothing of it is kept."""
+    for tenant_id in _tenants():
+        with scope.enter(tenant_id), transaction.atomic():
+            history.forget()
 
 
 def _tenants() -> list[UUID]:

@@ -287,11 +287,30 @@ class CheckedByHand(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class About:
+    """Which record of the vendor a call is about: a kind, and the arguments that name one. Never content.
+
+    Two tools that read and write the same record say the same, so that data is known to come back to where it was.
+    """
+
+    kind: str
+    by: tuple[str, ...]
+
+    def named(self, args: JsonObject) -> str:
+        """Like `incident/<sys_id>`."""
+        return "/".join((self.kind, *(str(args[name]) for name in self.by)))
+
+
 class Driver(Protocol):
-    """One vendor: its verbs by tool name. The keys equal the tools of its manifest."""
+    """One vendor: its verbs by tool name, and which tools are about a record. The keys of `verbs` equal the tools of
+    its manifest."""
 
     @property
     def name(self) -> str: ...
 
     @property
     def verbs(self) -> Mapping[str, ReadVerbs | WriteVerbs]: ...
+
+    @property
+    def records(self) -> Mapping[str, About]: ...

@@ -22,7 +22,7 @@ FORBIDDEN = frozenset(
 """Reaches outside, reads the clock, draws chance, or follows references of a schema to files and addresses."""
 
 FORBIDDEN_FAMILIES = frozenset({"http", "opa", "graphql", "rego", "crypto.x509", "providers"})
-RESERVED = frozenset({"main", "lib", "default", "system"})
+RESERVED = frozenset({"main", "lib", "sequences", "default", "system"})
 _READABLE = (("interlock", "lib"),)
 _EFFECTS = frozenset(effect.value for effect in Effect)
 

@@ -90,7 +90,8 @@ class Run(Moving):
     `effects` counts the writes that landed. Digests name encrypted payloads.
 
     `priority`: lower goes first. `paused_at`: a person holds it up at the next step. `deadline_at`: when it turns
-    back if it is not done. A sub-run names its parent and the step of it. `concurrency_key` and `max_running`: at
+    back if it is not done. A sub-run names its parent and the step of it; `origin_run_id` is the outermost run that
+    this one is a part or a repetition of, None for one that begins anew. `concurrency_key` and `max_running`: at
     most so many runs of the same key run at a time; empty: no limit.
     """
 
@@ -122,6 +123,7 @@ class Run(Moving):
     trigger_digest = models.CharField(max_length=64)
     output_digest = models.CharField(max_length=64, blank=True)
     redrive_of = models.UUIDField(null=True)
+    origin_run_id = models.UUIDField(null=True)
 
     priority = models.SmallIntegerField(default=5)
     concurrency_key = models.CharField(max_length=120, blank=True)

@@ -164,6 +164,7 @@ def _draft(order: Order, environment: Environment, version: WorkflowVersion, def
         **_ticket(order, definition),
         trigger_digest=digest(order.trigger),
         redrive_of=order.redrive_of,
+        origin_run_id=_origin(order),
         starter_kind=starter.kind,
         starter_id=starter.id,
         starter_label=starter.label,
@@ -192,6 +193,16 @@ def _ticket(order: Order, definition: Definition) -> dict[str, str]:
         "ticket_id": _text(order.trigger, "sys_id"),
         "ticket_number": _text(order.trigger, "number"),
     }
+
+
+def _origin(order: Order) -> UUID | None:
+    """Whoever begins with what another run knew shares its past."""
+    if order.parent is not None:
+        return order.parent.run.origin_run_id or order.parent.run.pk
+    if order.redrive_of is None:
+        return None
+    before = Run.objects.filter(pk=order.redrive_of).values_list("origin_run_id", flat=True)
+    return before.first() or order.redrive_of
 
 
 def _deadline(order: Order, definition: Definition, now: datetime) -> datetime | None:

@@ -93,6 +93,7 @@ CHORES = (
     Chore("policy notices", 5.0, connectors.catch_up_notices),
     Chore("replay guards", 300.0, connectors.forget_slack_deliveries),
     Chore("content retention", 600.0, forget_content),
+    Chore("old histories", 3600.0, connectors.forget_histories),
 )
 
 

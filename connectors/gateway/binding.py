@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import cast
 
+from connectors import classes, registry
 from connectors.gateway import display, tools
 from connectors.gateway.digest import BoundAction, action_digest
 from connectors.models import ConnectorInstance, ToolCall
@@ -28,6 +29,12 @@ class Bound:
     action: BoundAction
     preview: Preview
     undo: UndoRecipe | None
+    record: str = ""
+
+    @property
+    def brings(self) -> frozenset[str]:
+        """The data classes that the answer may hold, as far as that is known before it is there."""
+        return classes.brought(self.tool.action, self.draft.instance.classes)
 
     @cached_property
     def digest(self) -> str:
@@ -68,7 +75,8 @@ def bind(call: ToolCall, draft: Draft) -> Bound:
         step=call.step_id,
         idempotency_key=call.idempotency_key,
     )
-    return Bound(draft, tool, action, _preview(tool, draft.args, before), undo)
+    record = registry.record_of(draft.instance.driver, call.tool, draft.args)
+    return Bound(draft, tool, action, _preview(tool, draft.args, before), undo, record)
 
 
 def content(digest: str) -> JsonObject | None:

@@ -61,6 +61,8 @@ def _spec(call: ToolCall, recipe: dict[str, Any], number: int) -> CallSpec:
         on_behalf_of=call.on_behalf_of,
         starter_id=call.starter_id,
         ticket=call.ticket,
+        ticket_id=call.ticket_id,
+        origin_run_id=call.origin_run_id,
         lane=Lane.COMPENSATION,
         compensates=call.pk,
     )

@@ -16,9 +16,22 @@ from approvals.services import approvals_for
 from connectors import locks
 from connectors.calls import CallState, Lane
 from connectors.events import CallDenied
-from connectors.gateway import clocks, document, floor, history, obligations, routing, spending, telling, tools, waiting
+from connectors.gateway import (
+    clocks,
+    document,
+    floor,
+    history,
+    marks,
+    obligations,
+    routing,
+    spending,
+    telling,
+    tools,
+    waiting,
+)
 from connectors.gateway.binding import Bound, Draft, bind, draft_of
 from connectors.gateway.errors import ArgsInvalid, InstanceUnusable
+from connectors.gateway.marks import NOTHING, Mark
 from connectors.gateway.observation import subject
 from connectors.models import ToolCall
 from connectors.types import JsonObject, Kind
@@ -33,7 +46,6 @@ from tenants.actors import Actor
 from tenants.models import Membership
 
 MOST_TURNS = 4
-NOTHING_YET = document.Past()
 
 
 @dataclass(frozen=True)
@@ -42,7 +54,7 @@ class Ruling:
 
     bound: Bound
     decision: Decision
-    history_version: int
+    seen: history.Seen
     estimate_micros: int | None
 
     @property
@@ -83,7 +95,7 @@ def deny(
     record(event, actor=actor, workspace_id=call.workspace_id, run_id=call.told_run_id)
 
 
-def settled_ruling(call: ToolCall, actor: Actor, *, planned: document.Past = NOTHING_YET) -> Ruling:
+def settled_ruling(call: ToolCall, actor: Actor, *, planned: Mark = NOTHING) -> Ruling:
     """Decide, apply, decide once more until nothing changes; raises Unsettled.
 
     `planned` is what a dry run has gone through before this call and what the ticket's history does not have.
@@ -100,16 +112,16 @@ def settled_ruling(call: ToolCall, actor: Actor, *, planned: document.Past = NOT
     raise Unsettled("obligations_unsettled", "what policy changes does not come to rest")
 
 
-def _ask(call: ToolCall, draft: Draft, planned: document.Past, actor: Actor) -> Ruling:
+def _ask(call: ToolCall, draft: Draft, planned: Mark, actor: Actor) -> Ruling:
     try:
         bound = bind(call, draft)
     except (ArgsInvalid, InstanceUnusable) as error:
         raise Unsettled("obligation_breaks_action", error.detail) from error
-    version, past = history.read(history.subject_of(call))
+    seen = history.read(call, bound.record)
     estimate = spending.estimate(call, bound)
     approvals = _approvals(call)
     decision = pdp.decide(
-        document=_input(call, bound, past.followed_by(planned), estimate, approvals),
+        document=_input(call, bound, seen.past.followed_by(planned), estimate, approvals),
         workspace_id=call.workspace_id,
         environment_id=call.environment_id,
         run_id=call.told_run_id,
@@ -124,7 +136,7 @@ def _ask(call: ToolCall, draft: Draft, planned: document.Past, actor: Actor) -> 
         approvals=approvals,
     )
     _require_reason(call, bound, asked, approvals)
-    return Ruling(bound, asked, version, estimate)
+    return Ruling(bound, asked, seen, estimate)
 
 
 def _require_reason(call: ToolCall, bound: Bound, decision: Decision, approvals: list[dict[str, Any]]) -> None:
@@ -151,7 +163,7 @@ def _carried_out(call: ToolCall, draft: Draft, decision: Decision) -> Draft:
 
 
 def _input(
-    call: ToolCall, bound: Bound, past: document.Past, estimate: int | None, approvals: list[dict[str, Any]]
+    call: ToolCall, bound: Bound, past: marks.Past, estimate: int | None, approvals: list[dict[str, Any]]
 ) -> dict[str, Any]:
     held = quick.find(Membership, user_id=call.actor_id, workspace_id=call.workspace_id)
     who = subject(call)
@@ -170,6 +182,8 @@ def _input(
             ticket=call.ticket,
             approval_floor=call.approval_floor,
             reason=call.reason,
+            record=bound.record,
+            brings=tuple(bound.brings),
         ),
         now=document.Circumstances(
             request_id=ids.uuid7(),
@@ -200,7 +214,7 @@ def _allow(call: ToolCall, ruling: Ruling, actor: Actor) -> None:  # noqa: ARG00
         target=bound.action.target[:240],
         action_digest=bound.digest,
         decision_id=ruling.decision.id,
-        history_version=ruling.history_version,
+        history_version=ruling.seen.version,
         estimate_micros=ruling.estimate_micros or 0,
         asked_after=_to_be_asked_after(call, ruling.decision),
     )

@@ -71,7 +71,7 @@ def _intend(call: ToolCall, ruling: Ruling, started: float, actor: Actor) -> Tic
     _require_evidence()
     suspected = breaker.admit(call, ruling.bound.draft.instance)
     _require_fresh(ruling)
-    history.append(call, ruling.history_version)
+    history.append(call, ruling.bound, ruling.seen)
     _pay(call, ruling, actor)
     _take_slot(ruling)
     _use_approval(call, ruling, actor)

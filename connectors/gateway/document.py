@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from connectors.gateway.digest import BoundAction
+from connectors.gateway.marks import Past
 from connectors.types import Action, JsonObject
 
 SCHEMA = "interlock.input/1"
@@ -26,7 +27,8 @@ class Place:
     """Where the action belongs: the environment by its slug, connector by the instance's name.
 
     `approval_floor`: the tier that the workflow insists on, empty when it leaves that to policy. `reason`: why, as
-    stated with the call.
+    stated with the call. `record`: the one it is about, by whichever instance; `brings`: the data classes that its
+    answer may hold.
     """
 
     environment: str
@@ -38,22 +40,8 @@ class Place:
     ticket: str | None
     approval_floor: str = ""
     reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Past:
-    """What was done about the ticket before: the high-water mark that sequences are judged by."""
-
-    writes: int = 0
-    tools: tuple[str, ...] = ()
-    data_classes: tuple[str, ...] = ()
-
-    def followed_by(self, later: "Past") -> "Past":
-        return Past(
-            self.writes + later.writes,
-            tuple(sorted({*self.tools, *later.tools})),
-            tuple(sorted({*self.data_classes, *later.data_classes})),
-        )
+    record: str = ""
+    brings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +104,8 @@ def _resource(bound: BoundAction, action: Action, place: Place) -> JsonObject:
         "step": bound.step,
         "args": bound.args,
         "target": bound.target,
+        "record": place.record or None,
+        "brings": sorted(place.brings),
         "approval_floor": place.approval_floor or None,
         "reason": place.reason or None,
     }
@@ -128,11 +118,21 @@ def _context(bound: BoundAction, place: Place, now: Circumstances) -> JsonObject
         "attempt": now.attempt,
         "spend": {"run_micro": now.run_micro},
         "estimate": {"cost_micro": now.estimate_micro},
-        "writes_so_far": now.past.writes,
-        "tools_used": sorted(now.past.tools),
-        "data_classes_read": sorted(now.past.data_classes),
+        **_past(now.past),
         "lane": place.lane,
         "ticket": place.ticket,
+    }
+
+
+def _past(past: Past) -> JsonObject:
+    """What came before, from both sides at once, and of the run and of the ticket alone."""
+    whole = past.whole
+    return {
+        "writes_so_far": whole.writes,
+        "tools_used": sorted(whole.tools),
+        "data_classes_read": sorted(whole.sources),
+        "carries": {name: list(places) for name, places in whole.sources.items()},
+        "history": {"run": past.run.told(), "ticket": past.ticket.told() if past.ticket else None},
     }
 
 

@@ -42,6 +42,10 @@ class FoundAfterAll(Conflict):
     code, title = "found_after_all", "The target has told meanwhile"
 
 
+class NotAnUndo(Invalid):
+    code, title = "not_an_undo", "Only `compensate` makes undoing calls, from the recipe of what was written"
+
+
 class IllegalMove(RuntimeError):
     """A defect: the state machine has no such move."""
 

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field, replace
 from django.db import transaction
 
 from connectors.calls import CallSpec, CallState, CallStatus
-from connectors.gateway import decision, document, obligations, observation, proposal, tools, waiting
+from connectors.gateway import decision, marks, obligations, observation, proposal, tools, waiting
 from connectors.gateway.binding import draft_of
-from connectors.gateway.decision import NOTHING_YET, Ruling, Unsettled
+from connectors.gateway.decision import Ruling, Unsettled
 from connectors.gateway.display import undo_document
+from connectors.gateway.marks import NOTHING, Mark
 from connectors.gateway.progress import advance
 from connectors.models import ToolCall
 from connectors.types import JsonObject, Kind, Observation, Preview, WriteVerbs
@@ -26,11 +27,13 @@ class Examination:
     read, arguments or obligations do not fit).
 
     `approval`: the terms that people would be asked under, None when nobody would be. `cost_micros` None: no price.
+    `sources`: where the data comes from that its answer would bring.
     `undo` as on an approval: `{summary, recipe, cannot}`.
     """
 
     kind: Kind
     data_classes: tuple[str, ...] = ()
+    sources: marks.Sources = field(default_factory=dict)
     effect: Effect | None = None
     reasons: Sequence[Reason] = ()
     obligations: Sequence[JsonObject] = ()
@@ -48,7 +51,7 @@ class Examination:
         return self.effect is Effect.ALLOW
 
 
-def examine(*, spec: CallSpec, actor: Actor, planned: document.Past = NOTHING_YET) -> Examination:
+def examine(*, spec: CallSpec, actor: Actor, planned: Mark = NOTHING) -> Examination:
     """Look at a call without making it; `actor` is who would want it. Reads the target of a write (a governed read
     of the dry run). Raises ArgsInvalid, UnknownTool, InstanceUnusable.
     """
@@ -83,7 +86,7 @@ def _adopt(call: ToolCall, seen: CallStatus) -> None:
 
 
 @transaction.atomic(durable=True)
-def _judged(call: ToolCall, actor: Actor, planned: document.Past) -> Examination:
+def _judged(call: ToolCall, actor: Actor, planned: Mark) -> Examination:
     try:
         ruling = decision.settled_ruling(call, actor, planned=planned)
     except Unsettled as unsettled:
@@ -96,6 +99,7 @@ def _of(call: ToolCall, ruling: Ruling) -> Examination:
     return Examination(
         kind=Kind(call.kind),
         data_classes=tuple(call.data_classes),
+        sources=marks.brought(ruling.bound.brings, ruling.bound.record, call.tool),
         effect=made.effect,
         reasons=tuple(made.reasons),
         obligations=tuple(made.obligations),

@@ -77,6 +77,8 @@ def spec_of(call: ToolCall, wanted: Observation) -> CallSpec:
         workflow_version=call.workflow_version,
         starter_id=call.starter_id,
         ticket=call.ticket,
+        ticket_id=call.ticket_id,
+        origin_run_id=call.origin_run_id,
         lane=Lane(call.lane),
     )
 

@@ -2,11 +2,11 @@
 
 from django.db import transaction
 
-from connectors.calls import CallSpec, CallState, CallStatus
+from connectors.calls import CallSpec, CallState, CallStatus, Lane
 from connectors.events import CallProposed
 from connectors.gateway import tools
 from connectors.gateway.digest import marker
-from connectors.gateway.errors import DryRunWrites, InstanceUnusable, KeyReused
+from connectors.gateway.errors import DryRunWrites, InstanceUnusable, KeyReused, NotAnUndo
 from connectors.gateway.status import status_of
 from connectors.models import ConnectorInstance, ToolCall
 from connectors.types import Kind
@@ -23,8 +23,10 @@ def propose(*, spec: CallSpec, actor: Actor) -> CallStatus:
     """The call of this idempotency key, made if it is new.
 
     `actor` is who wants the action: the subject of every decision about it. Raises ArgsInvalid,
-    UnknownTool, InstanceUnusable, DryRunWrites, and KeyReused when the key already names another action.
+    UnknownTool, InstanceUnusable, DryRunWrites, NotAnUndo, and KeyReused when the key already names another action.
     """
+    if spec.lane is Lane.COMPENSATION or spec.compensates is not None:
+        raise NotAnUndo
     return status_of(write_down(spec=spec, actor=actor))
 
 
@@ -77,6 +79,8 @@ def _row(spec: CallSpec, actor: Actor, instance: ConnectorInstance, tool: tools.
         workflow=spec.workflow,
         workflow_version=spec.workflow_version,
         ticket=spec.ticket,
+        ticket_id=spec.ticket_id,
+        origin_run_id=spec.origin_run_id,
         lane=spec.lane,
         approval_floor=spec.approval_floor,
         approval_reason=spec.approval_reason,

@@ -12,7 +12,7 @@ from django.db import transaction
 from connectors import locks
 from connectors.calls import CallState
 from connectors.events import CallCompleted, CallFailed, CallNotSent, CallUnknown
-from connectors.gateway import breaker, clocks, reconciling, spending, tools
+from connectors.gateway import breaker, clocks, history, reconciling, spending, tools
 from connectors.gateway.binding import Bound, content
 from connectors.gateway.display import recipe_document
 from connectors.models import CallAttempt, ToolCall
@@ -75,6 +75,7 @@ def settle_open(
     call: ToolCall, bound: Bound, outcome: Outcome, *, actor: Actor, verified: Verified | None = None
 ) -> None:
     """Settle as part of an open transaction; not known from sending, so the circuit learns nothing."""
+    history.learn(call, bound, outcome)
     if call.state == CallState.UNKNOWN:
         reconciling.found_out(call)
     _OUTCOMES[type(outcome)](Settling(call, bound, actor, verified), outcome)

@@ -7,7 +7,7 @@ has passed every check, also the one right before the first byte.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from connectors.types import CallContext, Done, JsonObject, Outcome, ReadVerbs, WriteVerbs
+from connectors.types import About, CallContext, Done, JsonObject, Outcome, ReadVerbs, WriteVerbs
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,7 @@ class Ping:
 @dataclass(frozen=True, slots=True)
 class InterlockDriver:
     name: str = "interlock"
+    records: Mapping[str, About] = field(default_factory=dict)
     verbs: Mapping[str, ReadVerbs | WriteVerbs] = field(
         default_factory=lambda: {"interlock.drill.ping": Ping(), "interlock.canary.ping": Ping()}
     )

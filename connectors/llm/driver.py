@@ -16,7 +16,7 @@ from connectors.llm import library, prompting
 from connectors.llm.transport import HttpLlmTransport, LlmTransport
 from connectors.llm.types import Answer, Ask, Finish, Turn, total
 from connectors.outcomes import settled
-from connectors.types import CallContext, Done, Failed, JsonObject, ModelUsage, Outcome, ReadVerbs, Unknown
+from connectors.types import About, CallContext, Done, Failed, JsonObject, ModelUsage, Outcome, ReadVerbs, Unknown
 from controlplane.lib.canonical import digest, sha256_hex
 
 Open: TypeAlias = Callable[[CallContext], LlmTransport]
@@ -122,6 +122,7 @@ class Generate:
 @dataclass(frozen=True, slots=True)
 class LlmDriver:
     name: str = "llm"
+    records: Mapping[str, About] = field(default_factory=dict)
     verbs: Mapping[str, ReadVerbs] = field(default_factory=lambda: {"llm.generate": Generate()})
 
 

@@ -25,7 +25,13 @@ SLACK_SIGNING_SECRET = "sandbox-slack-signing-secret"
 SLACK_TEAM = "T0ACME"
 SLACK_APP = "A0INTERLOCK"
 SLACK_BOT_USER = "U0BOT"
-SLACK_CHANNELS = {"C0APPROVALS": "itsm-approvals", "C0ITSM": "itsm", "C0PRIVATE": "not-invited"}
+SLACK_CHANNELS = {
+    "C0APPROVALS": "itsm-approvals",
+    "C0GENERAL": "general",
+    "C0ITSM": "itsm",
+    "C0LEADS": "itsm-leads",
+    "C0PRIVATE": "not-invited",
+}
 NOT_INVITED = frozenset({"C0PRIVATE"})
 
 

@@ -12,7 +12,7 @@ from connectors.servicenow.restore import RestoreRecord
 from connectors.servicenow.session import Open, open_pysnow
 from connectors.servicenow.transport import ServiceNowTransport
 from connectors.servicenow.update import UpdateRecord
-from connectors.types import CallContext, Done, JsonObject, Outcome, ReadVerbs, WriteVerbs
+from connectors.types import About, CallContext, Done, JsonObject, Outcome, ReadVerbs, WriteVerbs
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +33,26 @@ def _get(transport: ServiceNowTransport, desk: Desk, args: JsonObject) -> Done:
     return Done(output={**output, "names": session.names_of(transport, args.get("references", {}))})
 
 
+_INCIDENT, _TASK = About("incident", ("sys_id",)), About("sc_task", ("sys_id",))
+_MEMBERSHIP = About("membership", ("user", "group"))
+
+
 @dataclass(frozen=True, slots=True)
 class ServiceNowDriver:
     name: str = "servicenow"
+    records: Mapping[str, About] = field(
+        default_factory=lambda: {
+            "servicenow.incident.get": _INCIDENT,
+            "servicenow.incident.update": _INCIDENT,
+            "servicenow.incident.restore": _INCIDENT,
+            "servicenow.membership.get": _MEMBERSHIP,
+            "servicenow.membership.remove": _MEMBERSHIP,
+            "servicenow.membership.restore": _MEMBERSHIP,
+            "servicenow.task.get": _TASK,
+            "servicenow.task.update": _TASK,
+            "servicenow.task.restore": _TASK,
+        }
+    )
     verbs: Mapping[str, ReadVerbs | WriteVerbs] = field(
         default_factory=lambda: {
             "servicenow.choices.get": GetChoices(),

@@ -6,12 +6,25 @@ from dataclasses import dataclass, field
 from connectors.slack.answers import OpenView, PostEphemeral
 from connectors.slack.messages import GetMessage, PostMessage, UpdateMessage
 from connectors.slack.usergroups import FindUser, GetUserGroup, UpdateUserGroup
-from connectors.types import ReadVerbs, WriteVerbs
+from connectors.types import About, ReadVerbs, WriteVerbs
+
+_CHANNEL, _USERGROUP = About("channel", ("channel",)), About("usergroup", ("usergroup",))
+"""A message may be read by whoever reads its channel, so the record is the channel."""
 
 
 @dataclass(frozen=True, slots=True)
 class SlackDriver:
     name: str = "slack"
+    records: Mapping[str, About] = field(
+        default_factory=lambda: {
+            "slack.message.get": _CHANNEL,
+            "slack.message.post": _CHANNEL,
+            "slack.message.update": _CHANNEL,
+            "slack.message.ephemeral": _CHANNEL,
+            "slack.usergroup.get": _USERGROUP,
+            "slack.usergroup.update": _USERGROUP,
+        }
+    )
     verbs: Mapping[str, ReadVerbs | WriteVerbs] = field(
         default_factory=lambda: {
             "slack.message.get": GetMessage(),

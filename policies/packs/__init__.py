@@ -1,7 +1,8 @@
 """The Rego that ships with Interlock. Pure.
 
-`main` composes, `lib` is what packs share, `default` and `system` are in every bundle; `triage` and `access_review` are
-the packs of the workflows `itsm-triage` and `access-review`, published like any tenant's own.
+`main` composes, `lib` is what packs share, `sequences` watches what is carried where; they, `default` and `system` are
+in every bundle. `triage` and `access_review` are the packs of the workflows `itsm-triage` and `access-review`,
+published like any tenant's own.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from policies.types import PackSource
 
-PLATFORM = ("main", "lib", "default", "system")
+PLATFORM = ("main", "lib", "sequences", "default", "system")
 _FOLDER = Path(__file__).parent
 
 
@@ -27,7 +28,7 @@ def platform_modules() -> Mapping[str, str]:
 
 def path_of(name: str) -> str:
     """Where a module stands in a bundle; the folder follows the package."""
-    return f"interlock/{name}.rego" if name in ("main", "lib") else f"interlock/packs/{name}.rego"
+    return f"interlock/{name}.rego" if name in ("main", "lib", "sequences") else f"interlock/packs/{name}.rego"
 
 
 def triage(*, channels: Sequence[str]) -> PackSource:

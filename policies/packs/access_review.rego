@@ -36,17 +36,18 @@ grants contains {"rule": "interlock.packs.access_review.read_usergroup"} if {
 	input.resource.args.usergroup in config.usergroups
 }
 
-grants contains {"rule": "interlock.packs.access_review.remove"} if {
+# A review is about people: what it writes names the one whose access was decided about, and nothing else is cleared.
+grants contains {"rule": "interlock.packs.access_review.remove", "carries": ["personal"]} if {
 	forward
 	input.resource.tool == "servicenow.membership.remove"
 }
 
-grants contains {"rule": "interlock.packs.access_review.note"} if {
+grants contains {"rule": "interlock.packs.access_review.note", "carries": ["personal"]} if {
 	forward
 	input.resource.tool == "servicenow.task.update"
 }
 
-grants contains {"rule": "interlock.packs.access_review.leave_usergroup"} if {
+grants contains {"rule": "interlock.packs.access_review.leave_usergroup", "carries": ["personal"]} if {
 	forward
 	input.resource.tool == "slack.usergroup.update"
 	input.resource.args.usergroup in config.usergroups

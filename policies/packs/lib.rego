@@ -38,3 +38,43 @@ in_workflow(name) if {
 	input.resource.type == "tool"
 	input.resource.workflow == name
 }
+
+# Data classes that any place may hold.
+open_classes := {"public", "internal"}
+
+# Data classes that this action may carry somewhere: whatever was read before in its run, by what the run is a part or
+# a repetition of, or about its ticket, unless all of it came from the very record that the action is about.
+carried contains class if {
+	some class, places in input.context.carries
+	not class in open_classes
+	not only_from_here(places)
+}
+
+# An input that does not say where data came from says that it came from elsewhere.
+carried contains class if {
+	some class in input.context.data_classes_read
+	not class in open_classes
+	not input.context.carries[class]
+}
+
+only_from_here(places) if {
+	is_string(input.resource.record)
+	count(places) > 0
+	every place in places {
+		place == input.resource.record
+	}
+}
+
+# Reads hand nothing on, undoing says only what its recipe says, and the platform's own messages are not about the run.
+sends if {
+	input.action == "tool.call"
+	not reads
+	not own_message
+}
+
+reads if input.resource.kind == "read"
+
+own_message if {
+	input.context.lane == "system"
+	input.subject.type == "system"
+}

@@ -11,7 +11,7 @@ package interlock.main
 precedence := ["DENY", "THROTTLE", "REQUIRE_STEP_UP", "REQUIRE_HITL", "ROUTE", "ALLOW"]
 
 # What the platform itself says is never merely observed.
-platform := {"default", "system"}
+platform := {"default", "sequences", "system"}
 
 # One question is about exactly one of these: what was done, a step, an undo, or anything else.
 settled if input.phase == "after"
@@ -70,6 +70,12 @@ contributed contains [pack, finding] if {
 	settled
 	some pack
 	some finding in data.interlock.packs[pack].post_findings
+}
+
+# What data may go where is ours to watch: packs say with their grants what an action may carry.
+contributed contains ["sequences", finding] if {
+	ordinary
+	some finding in data.interlock.sequences.findings
 }
 
 findings contains finding if {

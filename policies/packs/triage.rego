@@ -29,19 +29,21 @@ grants contains {"rule": "interlock.packs.triage.read"} if {
 	input.resource.tool in {"servicenow.incident.get", "servicenow.choices.get"}
 }
 
-grants contains {"rule": "interlock.packs.triage.model"} if {
+# The model is told what the ticket says, and that names people.
+grants contains {"rule": "interlock.packs.triage.model", "carries": ["personal"]} if {
 	calling
 	input.resource.tool == "llm.generate"
 	input.context.lane == "forward"
 }
 
-grants contains {"rule": "interlock.packs.triage.write"} if {
+# Nothing has to be carried to write back; what else the ticket's history knows goes with the approval of the text.
+grants contains {"rule": "interlock.packs.triage.write", "carries_approved": {"personal": tier}} if {
 	calling
 	input.resource.tool == "servicenow.incident.update"
 	input.context.lane == "forward"
 }
 
-grants contains {"rule": "interlock.packs.triage.announce"} if {
+grants contains {"rule": "interlock.packs.triage.announce", "carries": ["personal"]} if {
 	calling
 	input.resource.tool == "slack.message.post"
 	input.context.lane == "forward"

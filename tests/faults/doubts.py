@@ -21,7 +21,7 @@ from tests.stand_ins import StandIns
 FREE = PackSource(
     source="""package interlock.packs.free
 
-grants contains {"rule": "free"}
+grants contains {"rule": "free", "carries": ["personal"]}
 
 undo_grants contains {"rule": "free"}
 """

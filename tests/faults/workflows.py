@@ -67,7 +67,7 @@ grants contains {"rule": "faults.start"} if {
 	input.resource.workflow in mine
 }
 
-grants contains {"rule": "faults.call"} if {
+grants contains {"rule": "faults.call", "carries": ["personal"]} if {
 	input.action == "tool.call"
 	input.resource.type == "tool"
 	input.resource.workflow in mine

@@ -97,6 +97,8 @@ def spec_of(work: Work, step: Step) -> CallSpec:
         on_behalf_of=run.on_behalf_of,
         starter_id=run.starter_id,
         ticket=run.ticket_number or run.ticket_id or None,
+        ticket_id=run.ticket_id,
+        origin_run_id=run.origin_run_id,
         lane=Lane.FORWARD,
         approval_floor=hint.tier if hint else "",
         approval_reason=hint.reason if hint else "",

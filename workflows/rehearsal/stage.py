@@ -10,8 +10,8 @@ from django.db import transaction
 
 from connectors import gateway
 from connectors.calls import CallSpec, CallState
-from connectors.gateway.document import Past
 from connectors.gateway.examination import Examination
+from connectors.gateway.marks import Deed, Mark
 from connectors.types import Kind
 from controlplane.lib import clock
 from controlplane.lib.errors import DomainError
@@ -64,7 +64,7 @@ class Stage:
     work: Work
     with_model: bool
     prefix: str = ""
-    planned: Past = field(default_factory=Past)
+    planned: Mark = field(default_factory=Mark)
     open: set[str] = field(default_factory=set)
     stopped: set[str] = field(default_factory=set)
     runs: list[UUID] = field(default_factory=list)
@@ -174,8 +174,8 @@ class Stage:
 
     def _plan(self, spec: CallSpec, seen: Examination) -> None:
         """Later decisions count what would have been done before them."""
-        later = Past(int(seen.kind is Kind.WRITE), (spec.tool,), seen.data_classes)
-        self.planned = self.planned.followed_by(later)
+        deed = Deed(spec.tool, writes=seen.kind is Kind.WRITE)
+        self.planned = self.planned.after(deed).holding(seen.sources)
 
     def _has(self, step: Step, output: Any) -> None:
         step.state, step.output_digest = StepState.SUCCEEDED, self.work.keep(output)

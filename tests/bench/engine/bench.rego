@@ -8,7 +8,7 @@ grants contains {"rule": "interlock.packs.bench.start"} if {
 	input.resource.workflow in {"bench-noop", "bench-http"}
 }
 
-grants contains {"rule": "interlock.packs.bench.call"} if {
+grants contains {"rule": "interlock.packs.bench.call", "carries": ["personal"]} if {
 	input.action == "tool.call"
 	input.resource.workflow == "bench-http"
 	input.resource.tool in {"servicenow.incident.get", "slack.message.post"}

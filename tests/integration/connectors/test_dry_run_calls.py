@@ -11,8 +11,8 @@ from approvals.models import ApprovalRequest
 from connectors import gateway
 from connectors.calls import CallState
 from connectors.gateway import decision, dispatch, proposal
-from connectors.gateway.document import Past
 from connectors.gateway.errors import DryRunWrites
+from connectors.gateway.marks import Mark
 from connectors.models import CallAttempt, History, ToolCall
 from controlplane.lib import clock
 from metering.models import Reservation
@@ -47,12 +47,15 @@ def test_an_examined_write_shows_all_that_would_happen_and_does_nothing(ready: A
     nothing_happened(vendors)
 
 
-def test_what_the_dry_run_read_is_marked_and_leaves_no_history(ready: Any, vendors: Any, write: Any) -> None:
+def test_what_the_dry_run_read_is_marked_and_told_to_the_ticket(ready: Any, vendors: Any, write: Any) -> None:
     gateway.examine(spec=write, actor=ground.service_actor(ready))
     with transaction.atomic():
         (read,) = ToolCall.objects.all()
         assert (read.kind, read.dry_run, read.state) == ("read", True, CallState.SUCCEEDED)
-        assert not History.objects.exists()
+        (row,) = History.objects.all()
+        assert (row.subject, row.writes, row.tools) == (f"ticket:{write.ticket.casefold()}", 0, {})
+        record = f"servicenow/incident/{write.args['sys_id']}"
+        assert row.data_classes == {"internal": [record], "personal": [record]}
 
 
 def test_a_write_of_a_dry_run_is_not_proposed(ready: Any, vendors: Any, write: Any) -> None:
@@ -109,5 +112,5 @@ findings contains {"effect": "DENY", "code": "enough", "rule": "r", "message": "
     ground.publish(ready, ready.admin, limit=ground.packs.PackSource(limit))
     me = ground.service_actor(ready)
     first = gateway.examine(spec=write, actor=me)
-    second = gateway.examine(spec=replace(write, idempotency_key="k2"), actor=me, planned=Past(writes=1))
+    second = gateway.examine(spec=replace(write, idempotency_key="k2"), actor=me, planned=Mark(writes=1))
     assert (first.effect, second.effect) == (Effect.REQUIRE_HITL, Effect.DENY)

@@ -20,7 +20,7 @@ EXAMPLES = [block for block in re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
 LENIENT = """\
 package interlock.packs.docs
 
-grants contains {"rule": "docs"} if {
+grants contains {"rule": "docs", "carries": ["personal"]} if {
 	input.action in {"workflow.start", "tool.call"}
 }
 """

@@ -5,6 +5,7 @@ import pytest
 
 from connectors.gateway import document
 from connectors.gateway.digest import action_digest
+from connectors.gateway.marks import Mark, Past
 from connectors.types import Action, Kind, Reversibility, Risk
 from tests.unit.connectors.test_action_digest import ACTION
 
@@ -21,14 +22,21 @@ TOOL = Action(
     settle_time_s=70,
     deadline_s=20,
 )
-PLACE = document.Place("prod", "servicenow", "servicenow", "itsm-triage", "1.0.0", "forward", "INC1")
+PLACE = document.Place(
+    *("prod", "servicenow", "servicenow", "itsm-triage", "1.0.0", "forward", "INC1"),
+    record="servicenow/incident/1",
+    brings=("internal",),
+)
 NOW = document.Circumstances(
     request_id=UUID(int=9),
     now_ns=5,
     attempt=1,
     run_micro=7,
     estimate_micro=3,
-    past=document.Past(2, ("b", "a"), ("z", "y")),
+    past=Past(
+        run=Mark(1, {"b": 1}, ("b",), {"z": ("there",)}),
+        ticket=Mark(2, {"b": 1, "a": 2}, ("b", "a", "a"), {"z": ("there",), "y": ("here", "there")}),
+    ),
     approvals=({"request_id": "r", "action_digest": "d"},),
 )
 
@@ -71,6 +79,8 @@ def test_document_carries_who_what_where_and_the_past() -> None:
             "step": "write",
             "args": {"sys_id": "1", "fields": {"impact": "2"}},
             "target": "INC1",
+            "record": "servicenow/incident/1",
+            "brings": ["internal"],
             "approval_floor": None,
             "reason": None,
         },
@@ -83,6 +93,16 @@ def test_document_carries_who_what_where_and_the_past() -> None:
             "writes_so_far": 2,
             "tools_used": ["a", "b"],
             "data_classes_read": ["y", "z"],
+            "carries": {"y": ["here", "there"], "z": ["there"]},
+            "history": {
+                "run": {"writes": 1, "tools": {"b": 1}, "recent": ["b"], "data_classes": ["z"]},
+                "ticket": {
+                    "writes": 2,
+                    "tools": {"a": 2, "b": 1},
+                    "recent": ["b", "a", "a"],
+                    "data_classes": ["y", "z"],
+                },
+            },
             "lane": "forward",
             "ticket": "INC1",
         },
