@@ -23,9 +23,8 @@ Play = Callable[[sequences.Case], Player]
 def play(ready: SimpleNamespace, vendors: StandIns, priced_model: None, actor_of: Callable[..., Any]) -> Play:
     """Every case finds the vendors and the histories as new."""
     furnish(ready, vendors)
-    dana = {"user": ready.dana, "workspace": ready.workspace, "role": "approver"}
     with transaction.atomic():
-        Membership.objects.create(**dana)
+        Membership.objects.filter(user=ready.dana).update(role="approver")
     voters = tuple(actor_of(user, ready.tenant) for user in (ready.bob, ready.dana))
 
     def played(case: sequences.Case) -> Player:

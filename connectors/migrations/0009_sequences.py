@@ -8,7 +8,7 @@ from tenants.rls import GrantTable
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("connectors", "0007_approval_floor"),
+        ("connectors", "0008_enforcement"),
         ("tenants", "0004_policy_servers"),
     ]
 
