@@ -9,7 +9,6 @@ import pytest
 from django.db import transaction
 
 from connectors.models import History
-from tenants.models import Membership
 from tests.corpus import sequences
 from tests.corpus.sequences.playing import Player, furnish
 from tests.stand_ins import StandIns
@@ -23,9 +22,7 @@ Play = Callable[[sequences.Case], Player]
 def play(ready: SimpleNamespace, vendors: StandIns, priced_model: None, actor_of: Callable[..., Any]) -> Play:
     """Every case finds the vendors and the histories as new."""
     furnish(ready, vendors)
-    with transaction.atomic():
-        Membership.objects.filter(user=ready.dana).update(role="approver")
-    voters = tuple(actor_of(user, ready.tenant) for user in (ready.bob, ready.dana))
+    voters = tuple(actor_of(user, ready.tenant) for user in (ready.bob, ready.carol))
 
     def played(case: sequences.Case) -> Player:
         vendors.ctl("reset", {})

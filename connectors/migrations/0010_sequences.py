@@ -8,7 +8,7 @@ from tenants.rls import GrantTable
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("connectors", "0008_enforcement"),
+        ("connectors", "0009_reason_and_after"),
         ("tenants", "0004_policy_servers"),
     ]
 
