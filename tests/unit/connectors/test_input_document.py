@@ -40,6 +40,17 @@ NOW = document.Circumstances(
     approvals=({"request_id": "r", "action_digest": "d"},),
 )
 
+PAST = {
+    "writes_so_far": 2,
+    "tools_used": ["a", "b"],
+    "data_classes_read": ["y", "z"],
+    "carries": {"y": ["here", "there"], "z": ["there"]},
+    "history": {
+        "run": {"writes": 1, "tools": {"b": 1}, "recent": ["b"], "data_classes": ["z"]},
+        "ticket": {"writes": 2, "tools": {"a": 2, "b": 1}, "recent": ["b", "a", "a"], "data_classes": ["y", "z"]},
+    },
+}
+
 
 def _built(action: Action = TOOL, place: document.Place = PLACE) -> dict[str, object]:
     subject = document.Subject(UUID(int=1), "service", ("service", "operator"))
@@ -90,19 +101,7 @@ def test_document_carries_who_what_where_and_the_past() -> None:
             "attempt": 1,
             "spend": {"run_micro": 7},
             "estimate": {"cost_micro": 3},
-            "writes_so_far": 2,
-            "tools_used": ["a", "b"],
-            "data_classes_read": ["y", "z"],
-            "carries": {"y": ["here", "there"], "z": ["there"]},
-            "history": {
-                "run": {"writes": 1, "tools": {"b": 1}, "recent": ["b"], "data_classes": ["z"]},
-                "ticket": {
-                    "writes": 2,
-                    "tools": {"a": 2, "b": 1},
-                    "recent": ["b", "a", "a"],
-                    "data_classes": ["y", "z"],
-                },
-            },
+            **PAST,
             "lane": "forward",
             "ticket": "INC1",
         },
