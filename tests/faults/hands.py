@@ -7,6 +7,8 @@ which answers with nothing: what became of it is read from the rows.
 import json
 import os
 import signal
+import sys
+import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -26,7 +28,10 @@ def serve(pipe: Path) -> None:
             if os.fork() == 0:
                 try:
                     _do(json.loads(line))
+                except Exception:  # noqa: BLE001 - told in the log of the hands
+                    traceback.print_exc()
                 finally:
+                    sys.stderr.flush()
                     os._exit(0)
 
 
