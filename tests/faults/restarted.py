@@ -7,6 +7,7 @@ postmaster and of every backend at once, `fast` an operator's shutdown; both are
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ os.environ["INTERLOCK_TEST_DATA"] = "restart"
 os.environ["INTERLOCK_TEST_DURABLE"] = "1"
 
 import django
+import psycopg
 
 from tests import ground
 
@@ -27,8 +29,12 @@ from tests.faults.cases import BACK, LATE, PATCH, WRITES, Case, Vendor  # noqa: 
 from tests.faults.judge import Judge  # noqa: E402
 from tests.faults.runner import Runner, Trial  # noqa: E402
 
+START = "from controlplane import database; from tests import ground; database.start_embedded(ground.LOCATOR)"
+"""In a process of its own: this one remembers a server that it started as running."""
+
 STRUCK_AFTER_S = 2.0
 DOWN_S = 2.0
+RECOVERY_S = 60.0
 CASES = [Case(WRITES), Case(BACK), Case(WRITES, vendor=(Vendor("slow", args=LATE, **PATCH),))] * 3
 
 
@@ -59,7 +65,22 @@ class _struck:  # noqa: N801 - a function with a memory
         connections.close_all()
         {"immediate": _kill, "fast": lambda: database.stop_embedded(ground.LOCATOR)}[self.how]()
         time.sleep(DOWN_S)
-        database.start_embedded(ground.LOCATOR)
+        subprocess.run([sys.executable, "-c", START], check=True, timeout=60)
+        _recovered()
+
+
+def _recovered() -> None:
+    """A server that was killed reads its log first."""
+    until = time.monotonic() + RECOVERY_S
+    while True:
+        try:
+            psycopg.connect(ground.LOCATOR.server().admin_dsn("postgres")).close()
+        except psycopg.OperationalError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.1)
+        else:
+            return
 
 
 def _kill() -> None:
