@@ -51,5 +51,23 @@ class Reconciled(Protocol):
         """Called inside the transaction that settles the call, so that its run is woken with it."""
 
 
+@dataclass(frozen=True, slots=True)
+class RuledOut:
+    """Policy wants a write taken back that has landed. `run_id` None: not a run's call. `code`: of the rule."""
+
+    run_id: UUID | None
+    step_id: str
+    call_id: UUID
+    decision_id: UUID
+    code: str
+    actor: Actor
+
+
+class TurnsBack(Protocol):
+    def __call__(self, ruled: RuledOut) -> None:
+        """Called inside the transaction that settles the call: its run is to turn back."""
+
+
+ruled_out: Port[TurnsBack] = Port("connectors.ruled_out")
 reconciled: Port[Reconciled] = Port("connectors.reconciled")
 received: Port[Received] = Port("connectors.received")

@@ -150,6 +150,12 @@ def unlink_slack_user(*, identity_id: UUID, actor: Actor) -> None:
     record(SlackUserUnlinked(identity.team_id, identity.slack_user_id), actor=actor)
 
 
+def may_have_landed(*, idempotency_key: str) -> bool:
+    """Whether the call of this key was sent, so that it has an effect or may still turn out to have one."""
+    sent = (CallState.DISPATCHED, CallState.UNKNOWN, CallState.SUCCEEDED)
+    return ToolCall.objects.filter(idempotency_key=idempotency_key, state__in=sent).exists()
+
+
 def in_flight(*, kind: str, value: str, undoing: bool) -> int:
     """Calls under a halt's scope that were dispatched and could still send; of every tenant for `global`.
 

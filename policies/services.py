@@ -15,7 +15,7 @@ from policies.asking import Answer, Kept, Occasion
 from policies.engine.protocol import PointFailure
 from policies.errors import DecisionStale
 from policies.models import Activation, DecisionRecord
-from policies.types import Decision, Effect, PackSource, Phase
+from policies.types import Asked, Decision, Effect, PackSource, Phase
 from tenants import quick
 from tenants.actors import Actor
 from tenants.models import Environment
@@ -79,14 +79,36 @@ def decide(
     return decide_many([question], actor=actor)[0]
 
 
+def decide_after(
+    *,
+    document: dict[str, Any],
+    workspace_id: UUID,
+    environment_id: UUID,
+    run_id: UUID | None,
+    call_id: UUID | None,
+    actor: Actor,
+) -> Decision | None:
+    """What the policy says of something that has happened (phase `after`), as `decide` does; None when the bundle in
+    force has no post rules."""
+    kept = _asked([Occasion(document, workspace_id, environment_id, run_id, call_id)])[0]
+    if kept.answer.statement is not None and Asked.AFTER not in kept.decision.asked:
+        return None
+    asking.keep([kept], actor=actor)
+    return kept.decision
+
+
 def decide_many(questions: Sequence[Occasion], *, actor: Actor) -> list[Decision]:
     """Ask about several things at one moment, each as `decide` does, and record the answers together."""
+    kept = _asked(questions)
+    asking.keep(kept, actor=actor)
+    return [each.decision for each in kept]
+
+
+def _asked(questions: Sequence[Occasion]) -> list[Kept]:
     started = clock.monotonic()
     answers = asking.ask_many(questions, rules=cache(active.of))
     took = int((clock.monotonic() - started) * 1_000_000 / max(len(questions), 1))
-    kept = [Kept(_decision(answer), answer, asked, took) for asked, answer in zip(questions, answers, strict=True)]
-    asking.keep(kept, actor=actor)
-    return [each.decision for each in kept]
+    return [Kept(_decision(answer), answer, asked, took) for asked, answer in zip(questions, answers, strict=True)]
 
 
 def still_good(decision_id: UUID, *, max_age_s: float) -> None:

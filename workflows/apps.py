@@ -9,10 +9,11 @@ class WorkflowsConfig(AppConfig):
         from django_q.signals import post_spawn
 
         from approvals.ports import decided
-        from connectors.ports import received, reconciled
+        from connectors.ports import received, reconciled, ruled_out
         from workflows import checks, events, services, starting, tasks  # noqa: F401 - registers checks and event types
 
         post_spawn.connect(tasks.enlist, dispatch_uid="workflows.enlist")
         decided.bind(services.approval_decided)
         received.bind(starting.by_webhook)
         reconciled.bind(services.outcome_told)
+        ruled_out.bind(services.ruled_out)

@@ -154,6 +154,17 @@ class OutcomeTold:
     answer: str
 
 
+@event("run.ruled_out")
+@dataclass(frozen=True)
+class RunRuledOut:
+    """Policy does not accept what a step has done: the run turns back. `code`: of the rule that said so."""
+
+    step: str
+    call_id: UUID
+    decision_id: UUID
+    code: str
+
+
 @event("run.dead_lettered")
 @dataclass(frozen=True)
 class DeadLettered:

@@ -51,7 +51,7 @@ __all__ = [
     "unwind",
 ]
 
-REFUSED = frozenset({"approval_rejected", "approval_expired", "policy_denied"})
+REFUSED = frozenset({"approval_rejected", "approval_expired", "policy_denied", "ruled_out"})
 """Codes of steps that somebody or some rule refused: the run ends REJECTED rather than FAILED."""
 
 DROPPED = "dropped"

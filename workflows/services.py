@@ -13,7 +13,7 @@ from django.db.models import F
 from approvals.types import State
 from connectors import gateway
 from connectors.calls import Answer
-from connectors.ports import Told
+from connectors.ports import RuledOut, Told
 from controlplane.lib import clock
 from controlplane.lib.errors import Invalid
 from tenants.actors import Actor
@@ -35,6 +35,7 @@ from workflows.events import (
     OutcomeTold,
     RunCancelRequested,
     RunRetryRequested,
+    RunRuledOut,
     RunSettledByPerson,
 )
 from workflows.models import Run, Step
@@ -208,6 +209,17 @@ def outcome_told(told: Told) -> None:
     if told.answer is Answer.UNDO and not run.stop:
         Run.objects.filter(pk=run.pk).update(stop=Stop.UNDO_ASKED)
     tell(OutcomeTold(told.step_id, told.call_id, told.answer.value), run, told.actor)
+
+
+def ruled_out(ruled: RuledOut) -> None:
+    """Bound to `connectors.ports.ruled_out`: policy wants a write back that has landed. The run stops in the
+    transaction that settles the call, so that nothing follows from it and its saga takes it back."""
+    run = locks.open_run(ruled.run_id) if ruled.run_id is not None else None
+    if run is None or not wakeups.wake(run.pk):
+        return
+    if not run.stop:
+        Run.objects.filter(pk=run.pk).update(stop=Stop.RULED_OUT, detail=f"policy: {ruled.code}"[:500])
+    tell(RunRuledOut(ruled.step_id, ruled.call_id, ruled.decision_id, ruled.code), run, ruled.actor)
 
 
 def approval_decided(*, run_id: UUID, call_id: UUID, request_id: UUID, state: State) -> None:  # noqa: ARG001

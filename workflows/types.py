@@ -53,18 +53,19 @@ class WaitReason(StrEnum):
 
 
 class Stop(StrEnum):
-    """Why a run must not go on: said by a person, a halt, the parent that does not need it any longer, or itself
-    when its outputs cannot be told.
+    """Why a run must not go on: said by a person, a halt, the parent that does not need it any longer, policy about
+    what the run has done, or itself when its outputs cannot be told.
     """
 
     CANCELLED = "cancelled"
     HALTED = "halted"
     RECALLED = "recalled"
     UNDO_ASKED = "undo_asked"
+    RULED_OUT = "ruled_out"
     BAD_OUTPUTS = "bad_outputs"
 
 
-CALLED_OFF = frozenset(Stop) - {Stop.BAD_OUTPUTS}
+CALLED_OFF = frozenset(Stop) - {Stop.BAD_OUTPUTS, Stop.RULED_OUT}
 """Stops that somebody wanted: without an effect the run is CANCELLED, not FAILED."""
 
 

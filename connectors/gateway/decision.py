@@ -119,9 +119,9 @@ def _ask(call: ToolCall, draft: Draft, planned: Mark, actor: Actor) -> Ruling:
         raise Unsettled("obligation_breaks_action", error.detail) from error
     seen = history.read(call, bound.record)
     estimate = spending.estimate(call, bound)
-    approvals = _approvals(call)
+    approvals = approvals_of(call)
     decision = pdp.decide(
-        document=_input(call, bound, seen.past.followed_by(planned), estimate, approvals),
+        document=question(call, bound, seen.past.followed_by(planned), estimate, approvals),
         workspace_id=call.workspace_id,
         environment_id=call.environment_id,
         run_id=call.told_run_id,
@@ -162,7 +162,7 @@ def _carried_out(call: ToolCall, draft: Draft, decision: Decision) -> Draft:
         raise Unsettled("obligation_unsupported", str(error)) from error
 
 
-def _input(
+def question(
     call: ToolCall, bound: Bound, past: marks.Past, estimate: int | None, approvals: list[dict[str, Any]]
 ) -> dict[str, Any]:
     held = quick.find(Membership, user_id=call.actor_id, workspace_id=call.workspace_id)
@@ -197,7 +197,7 @@ def _input(
     )
 
 
-def _approvals(call: ToolCall) -> list[dict[str, Any]]:
+def approvals_of(call: ToolCall) -> list[dict[str, Any]]:
     """Those of this call, also for a further attempt after it consumed them."""
     if call.request_id is None:
         return []

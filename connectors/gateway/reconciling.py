@@ -4,6 +4,7 @@ from django.db.models import Q
 
 from connectors.calls import Answer, Lane
 from connectors.events import ReconcileOpened
+from connectors.gateway import aftermath
 from connectors.gateway.binding import Bound
 from connectors.gateway.errors import NotReconcilable
 from connectors.models import ReconcileTask, ToolCall
@@ -17,7 +18,8 @@ NEEDS_PERSON = "needs_person"
 
 
 def open_task(call: ToolCall, bound: Bound, *, actor: Actor) -> None:
-    """Once per attempt; inside the transaction that gives the doubt up."""
+    """Once per attempt; inside the transaction that gives the doubt up. A further doubt about the same attempt (it has
+    landed, and policy does not say whether it may stay) opens the task again."""
     task = ReconcileTask(
         call=call,
         attempt=call.attempts,
@@ -26,24 +28,40 @@ def open_task(call: ToolCall, bound: Bound, *, actor: Actor) -> None:
         guide=guide(call, bound)[:1000],
     )
     ReconcileTask.objects.bulk_create([task], ignore_conflicts=True)
-    if ReconcileTask.objects.filter(pk=task.pk).exists():
+    if ReconcileTask.objects.filter(pk=task.pk).exists() or _opened_again(task):
         event = ReconcileOpened(task.pk, call.pk, call.attempts, call.tool, call.target, call.marker, call.probes)
         record(event, actor=actor, workspace_id=call.workspace_id, run_id=call.told_run_id)
+
+
+def _opened_again(task: ReconcileTask) -> bool:
+    """The task that was answered or found already, open once more; False when it is open still."""
+    free: dict[str, object] = {"claimed_by": None, "claimed_label": "", "claimed_at": None, "answer": "", "note": ""}
+    again = {"state": ReconcileTask.State.OPEN, "guide": task.guide, "closed_at": None, **free}
+    closed = ReconcileTask.objects.filter(call=task.call, attempt=task.attempt)
+    known = closed.exclude(state=ReconcileTask.State.OPEN).first()
+    if known is None:
+        return False
+    task.pk = known.pk
+    return bool(ReconcileTask.objects.filter(pk=known.pk).update(**again, answered_by=None, answered_label=""))
 
 
 def guide(call: ToolCall, bound: Bound) -> str:
     """How to look for the write by hand; the address is the instance's, the words are the driver's."""
     verbs = bound.tool.verbs
     where = f"{call.target} at {bound.draft.instance.base_url}"
+    if call.code in aftermath.DOUBTS:
+        return f"The write has landed and stands. Policy was asked whether it may stay: {call.detail}. Target: {where}."
     if isinstance(verbs, CheckedByHand):
         return f"{verbs.by_hand(bound.action.args, call.marker)} Target: {where}."
     return f"Look at {where}: the write landed if it carries the marker {call.marker}."
 
 
 def lawful(call: ToolCall) -> tuple[Answer, ...]:
-    """What a person may answer. The undoing itself and the platform's own messages are not undone."""
+    """What a person may answer. The undoing itself and the platform's own messages are not undone; that a write which
+    policy is in doubt about has landed is known."""
     undoable = call.lane == Lane.FORWARD and call.reversibility != "irreversible"
-    return tuple(Answer) if undoable else (Answer.LANDED, Answer.NOT_LANDED)
+    possible = tuple(Answer) if undoable else (Answer.LANDED, Answer.NOT_LANDED)
+    return tuple(one for one in possible if one is not Answer.NOT_LANDED or call.code not in aftermath.DOUBTS)
 
 
 def settle_task(call: ToolCall, *, answer: Answer, note: str, actor: Actor) -> ReconcileTask | None:

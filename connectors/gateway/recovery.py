@@ -14,7 +14,8 @@ from connectors import locks
 from connectors.calls import CallState, CallStatus
 from connectors.errors import SendAborted
 from connectors.events import CallProbed, CallUnknown
-from connectors.gateway import clocks, reconciling, sending, settlement, verification
+from connectors.gateway import aftermath, clocks, reconciling, sending, settlement, verification
+from connectors.gateway.aftermath import ToldBy
 from connectors.gateway.binding import Bound, content, dispatched
 from connectors.gateway.status import status
 from connectors.models import CallAttempt, CallProbe, ToolCall
@@ -43,7 +44,7 @@ def probe(*, call_id: UUID, actor: Actor) -> CallStatus:
     looked_at = clock.now()
     bound = bound_of(call)
     try:
-        _found(call, bound, look(call, bound), looked_at, actor)
+        _found(call, bound, known_or_seen(call, bound), looked_at, actor)
     except LostRace:
         log.info("call %s was settled by someone else while it was probed", call_id)
     return status(call_id=call_id)
@@ -66,6 +67,16 @@ def declare_lost(*, call_id: UUID, actor: Actor) -> None:
 @transaction.atomic
 def bound_of(call: ToolCall) -> Bound:
     return dispatched(call)
+
+
+def known_or_seen(call: ToolCall, bound: Bound) -> Probe:
+    """What the target says, unless it is not the target that leaves a doubt."""
+    return _known(call) or look(call, bound)
+
+
+@transaction.atomic
+def _known(call: ToolCall) -> Landed | None:
+    return aftermath.known(call)
 
 
 def look(call: ToolCall, bound: Bound) -> Probe:
@@ -109,7 +120,7 @@ def _found(call: ToolCall, bound: Bound, found: Probe, looked_at: datetime, acto
         return
     with transaction.atomic(durable=True):
         _note(call, "landed", "")
-        settlement.settle_open(call, bound, done, actor=actor, verified=verified)
+        settlement.settle_open(call, bound, done, actor=actor, verified=verified, told_by=ToldBy.PROBE)
 
 
 @transaction.atomic(durable=True)

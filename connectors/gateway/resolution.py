@@ -11,7 +11,8 @@ from django.db import transaction
 from connectors import locks, ports
 from connectors.calls import Answer, CallState, CallStatus
 from connectors.events import CallResolved
-from connectors.gateway import reconciling, recovery, settlement, verification
+from connectors.gateway import aftermath, reconciling, recovery, settlement, verification
+from connectors.gateway.aftermath import ToldBy
 from connectors.gateway.binding import Bound
 from connectors.gateway.errors import AnswerUnlawful, FoundAfterAll, NotReconcilable
 from connectors.gateway.status import status
@@ -31,7 +32,7 @@ def resolve(*, call_id: UUID, actor: Actor, answer: Answer, note: str = "") -> C
     """
     call = _taken(call_id, answer, actor)
     bound = recovery.bound_of(call)
-    found = recovery.look(call, bound)
+    found = recovery.known_or_seen(call, bound)
     outcome, verified = _said(call, bound, found, answer)
     told = None if isinstance(found, Landed) and answer is Answer.NOT_LANDED else answer
     try:
@@ -71,11 +72,13 @@ def _settle(
     actor: Actor,
 ) -> None:
     """`answer` None: the target has contradicted the person, so nobody has answered. The run goes on in any case."""
+    judged = call.code in aftermath.DOUBTS or answer is Answer.UNDO
     if answer is not None:
         task = reconciling.settle_task(call, answer=answer, note=note, actor=actor)
         event = CallResolved(call.pk, call.tool, answer.value, task.pk if task else None, note[:500])
         record(event, actor=actor, workspace_id=call.workspace_id, run_id=call.told_run_id)
-    settlement.settle_open(call, bound, outcome, actor=actor, verified=verified)
+    seen = ToldBy.PROBE if isinstance(outcome, Done) and outcome.output else ToldBy.PERSON
+    settlement.settle_open(call, bound, outcome, actor=actor, verified=verified, told_by=seen, judged=judged)
     told = ports.Told(call.told_run_id, call.step_id, call.pk, answer or Answer.LANDED, actor)
     ports.reconciled.get()(told)
 

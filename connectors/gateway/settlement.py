@@ -12,7 +12,8 @@ from django.db import transaction
 from connectors import locks
 from connectors.calls import CallState
 from connectors.events import CallCompleted, CallFailed, CallNotSent, CallUnknown
-from connectors.gateway import breaker, clocks, history, reconciling, spending, tools
+from connectors.gateway import aftermath, breaker, clocks, history, reconciling, spending, tools
+from connectors.gateway.aftermath import Judgement, ToldBy
 from connectors.gateway.binding import Bound, content
 from connectors.gateway.display import recipe_document
 from connectors.models import CallAttempt, ToolCall
@@ -51,6 +52,8 @@ class Settling:
     bound: Bound
     actor: Actor
     verified: Verified | None = None
+    told_by: ToldBy = ToldBy.REPLY
+    judged: bool = False
 
 
 @transaction.atomic(durable=True)
@@ -72,13 +75,24 @@ def settle(
 
 
 def settle_open(
-    call: ToolCall, bound: Bound, outcome: Outcome, *, actor: Actor, verified: Verified | None = None
+    call: ToolCall,
+    bound: Bound,
+    outcome: Outcome,
+    *,
+    actor: Actor,
+    verified: Verified | None = None,
+    told_by: ToldBy = ToldBy.REPLY,
+    judged: bool = False,
 ) -> None:
-    """Settle as part of an open transaction; not known from sending, so the circuit learns nothing."""
+    """Settle as part of an open transaction; not known from sending, so the circuit learns nothing.
+
+    `judged`: a person has said what becomes of it, so policy is not asked once more.
+    """
     history.learn(call, bound, outcome)
-    if call.state == CallState.UNKNOWN:
+    in_doubt = call.state == CallState.UNKNOWN
+    _OUTCOMES[type(outcome)](Settling(call, bound, actor, verified, told_by, judged), outcome)
+    if in_doubt and call.state != CallState.UNKNOWN:
         reconciling.found_out(call)
-    _OUTCOMES[type(outcome)](Settling(call, bound, actor, verified), outcome)
 
 
 def _done(now: Settling, outcome: Done) -> None:
@@ -87,23 +101,47 @@ def _done(now: Settling, outcome: Done) -> None:
         failed = Failed(True, "output_invalid", problem, usage=outcome.usage, wire=outcome.wire)
         _failed(now, failed)
         return
-    call, undo = now.call, _undo(now, outcome)
+    call, judgement = now.call, _judgement(now, outcome)
+    if judgement.doubt:
+        _in_doubt(now, outcome, judgement)
+        return
     cost = _book(now, spending.used(call, outcome.usage))
     state, code, detail = _done_state(now, outcome, problem)
-    locks.move(
-        call,
-        state,
-        code=code,
-        detail=detail[:500],
-        label=_label(now),
-        output_digest=payloads.put_json(outcome.output),
-        before_digest=_kept(outcome.before) or call.before_digest,
-        after_digest=_kept(outcome.after),
-        undo_digest=_kept(recipe_document(undo)),
-        **_settled(),
-    )
+    told = {"code": code, "detail": detail[:500], "label": _label(now)}
+    locks.move(call, state, **told, **_images(now, outcome), **_settled())
     _close_attempt(call, "done", call.code, call.detail, outcome.wire)
     _record(now, _completed(now, outcome, cost))
+    if judgement.undo and judgement.decision is not None:
+        aftermath.turn_back(call, judgement.decision, now.actor)
+
+
+def _judgement(now: Settling, outcome: Done) -> Judgement:
+    """What policy says of a write that reads as it should, unless a person has said it."""
+    if now.judged or (now.verified is not None and not now.verified.reads_as_written):
+        return aftermath.STANDS
+    return aftermath.judge(now.call, now.bound, outcome, told_by=now.told_by, actor=now.actor)
+
+
+def _in_doubt(now: Settling, outcome: Done, judgement: Judgement) -> None:
+    """It has landed and its images are kept, but nobody has said that it may stay."""
+    call, first = now.call, now.call.state == CallState.DISPATCHED
+    probes = 0 if first else call.probes + 1
+    retry_at = clocks.next_probe(clock.now(), probes) if judgement.doubt == aftermath.UNANSWERED else None
+    told = {"code": judgement.doubt, "detail": judgement.detail[:500], "probes": probes}
+    locks.move(call, CallState.UNKNOWN, **told, **_images(now, outcome), retry_at=retry_at, lease_until=None)
+    if first:
+        _close_attempt(call, "done", call.code, call.detail, outcome.wire)
+        _record(now, CallUnknown(call.pk, call.attempts, call.tool, call.code, wire_of(outcome.wire)))
+    reconciling.open_task(call, now.bound, actor=now.actor)
+
+
+def _images(now: Settling, outcome: Done) -> dict[str, object]:
+    return {
+        "output_digest": payloads.put_json(outcome.output),
+        "before_digest": _kept(outcome.before) or now.call.before_digest,
+        "after_digest": _kept(outcome.after),
+        "undo_digest": _kept(recipe_document(_undo(now, outcome))),
+    }
 
 
 def _failed(now: Settling, outcome: Failed) -> None:

@@ -79,6 +79,11 @@ def make(call: Outward, gateway: Gateway) -> Answer:
         return Refusal(error.code, error.detail, passing)
 
 
+def call_key(work: Work, step: Step) -> str:
+    """What names the one call of a step."""
+    return f"{work.run.pk}:{step.key}"
+
+
 def spec_of(work: Work, step: Step) -> CallSpec:
     """The call of a step, with its arguments filled in; raises ExpressionError, PayloadExpired."""
     run, hint = work.run, work.spec(step).approval_hint
@@ -103,7 +108,7 @@ def spec_of(work: Work, step: Step) -> CallSpec:
         approval_floor=hint.tier if hint else "",
         approval_reason=hint.reason if hint else "",
         reason=work.spec(step).reason,
-        idempotency_key=f"{run.pk}:{step.key}",
+        idempotency_key=call_key(work, step),
     )
 
 

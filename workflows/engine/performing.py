@@ -5,10 +5,12 @@ from types import MappingProxyType
 from typing import Any
 
 from approvals import services as approvals
+from connectors.services import may_have_landed
 from controlplane.lib.errors import DomainError
+from workflows.definition.model import StepKind
 from workflows.engine import ending, kinds, loops, sub_runs
 from workflows.engine.arguments import outputs, wanted
-from workflows.engine.outward import recalling
+from workflows.engine.outward import call_key, recalling
 from workflows.engine.result import Next, Result
 from workflows.engine.settling import give_up
 from workflows.engine.work import Work
@@ -98,8 +100,11 @@ def _tried(work: Work, step: Step, verb: Callable[[Work, Step], Result]) -> Resu
 
 
 def _drop(work: Work, move: Drop) -> Result:
-    """Nobody is asked any longer about what will not be done."""
+    """Nobody is asked any longer about what will not be done. What a worker sent that died before it could say so was
+    done: it is found out first."""
     step = work.steps[move.step]
+    if step.kind == StepKind.CALL and may_have_landed(idempotency_key=call_key(work, step)):
+        return _tried(work, step, kinds.ask)
     if step.request_id is not None:
         approvals.void(request_id=step.request_id, reason="the run was stopped", actor=work.engine)
     give_up(work, step, code=DROPPED)
