@@ -33,7 +33,7 @@ def actor_of(side: SimpleNamespace) -> Actor:
 def governed(side: SimpleNamespace) -> Iterator[Active]:
     """In the tenant's scope, with triage in force in prod."""
     with scope.enter(side.tenant.id):
-        publishing.activate_packs(
+        publishing.activate_first(
             environment_id=side.environment.id,
             packs={"triage": triage()},
             actor=actor_of(side),
@@ -92,7 +92,7 @@ def _settings(service: str, environment: str) -> dict[str, Any]:
     made = opa_servers.configuration(
         service=service, token="bench", environment=environment, kid=signing.kid, public_pem=pem
     )
-    return {name: made[name] for name in ("services", "keys", "bundles")}
+    return {name: made[name] for name in ("services", "keys", "bundles", "status")}
 
 
 def asking(server: RealOpa) -> Callable[[dict[str, Any]], dict[str, Any]]:
