@@ -9,6 +9,7 @@ import pytest
 from django.db import transaction
 
 from connectors.models import History
+from policies import packs
 from tests.corpus import sequences
 from tests.corpus.sequences.playing import Player, furnish
 from tests.stand_ins import StandIns
@@ -46,6 +47,25 @@ def test_nothing_of_an_attack_arrives_and_what_it_needs_until_there_goes_through
     played = [play(case) for case in cases]
     assert [miss for one in played for miss in one.misses] == []
     assert [held for one in played for held in one.blocked] == []
+
+
+UNWATCHED = "package interlock.sequences\n\nfindings := set()\n"
+STOPPED_ELSEWHERE = {"a-claimed-undo-posts", "a-claimed-undo-replaces", "triage-to-everybody", "shown-in-a-dialogue"}
+"""Before policy is asked; by the channels of the triage pack; by Slack, which never showed that dialogue."""
+
+
+@pytest.mark.parametrize("cases", _some("attacks"))
+def test_without_the_rules_every_attack_arrives(
+    ready: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, cases: Sequence[Any]
+) -> None:
+    """Each step is allowed alone: it is the sequence that is refused."""
+    with_all = packs.platform_modules()
+    without = {**with_all, packs.path_of("sequences"): UNWATCHED}
+    monkeypatch.setattr(packs, "platform_modules", lambda: without)
+    play: Play = request.getfixturevalue("play")
+    harmless = {case.id for case in cases if not play(case).misses}
+    asked = {case.id for case in cases if any(step.get("asked") for step in case.steps)}
+    assert harmless <= STOPPED_ELSEWHERE | asked
 
 
 @pytest.mark.parametrize("cases", _some("benign"))
