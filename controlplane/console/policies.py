@@ -1,6 +1,6 @@
 """What rules where: the environments, their history, and what changed between any two activations."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -8,16 +8,18 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponseBase
 
 from controlplane.console import textdiff
-from controlplane.console.pages import Page
+from controlplane.console.draft_steps import OPEN
+from controlplane.console.pages import PAGE, Page
 from controlplane.console.querystate import Allowed
 from controlplane.lib.errors import Invalid, NotFound
-from policies import access, explaining, services
+from policies import access, explaining, rolling
 from policies.models import Activation
 from tenants import access as places
-from tenants.permissions import holds
+from tenants.permissions import held
 from tenants.roles import Perm
 
 FEW = 10
+GOES_BACK = frozenset({Perm.ACTIVATE_POLICY, Perm.OPERATE})
 VIEWS = frozenset({"split", "unified"})
 
 
@@ -28,8 +30,14 @@ class Policies(Page):
     def context(self) -> dict[str, Any]:
         return {
             "environments": [self._active(place) for place in places.environments(self.actor)],
+            **self._drafts(),
             "decisions": access.list_decisions(self.actor, limit=FEW),
         }
+
+    def _drafts(self) -> dict[str, Any]:
+        rows = [row for row in access.drafts(self.actor, limit=PAGE) if row.state in OPEN][:FEW]
+        ids = {who for row in rows for who in (row.author_id, row.proposed_by_id) if who}
+        return {"drafts": rows, "names": named(self, ids)}
 
     def _active(self, place: Any) -> dict[str, Any]:
         standing = access.active(self.actor, place.id)
@@ -37,7 +45,7 @@ class Policies(Page):
 
 
 class Environment(Page):
-    """The history of one environment. POST brings an earlier policy back."""
+    """The history of one environment. POST brings an earlier policy back, or asks others to where that needs them."""
 
     template_name = "console/policy_environment.html"
     here = "policies"
@@ -52,16 +60,21 @@ class Environment(Page):
             "doubt": access.doubt(standing) if standing else "",
             "activations": rows,
             "names": people(self, rows),
-            "may_roll_back": holds(self.actor, Perm.ACTIVATE_POLICY, place.workspace_id),
+            "may_roll_back": bool(GOES_BACK & held(self.actor, place.workspace_id)),
+            "chosen": self.request.POST.get("activation", ""),
+            "reason": self.request.POST.get("reason", ""),
         }
 
     def act(self, request: HttpRequest) -> HttpResponseBase:
-        made = services.rollback(
-            environment_id=self.row_id,
-            activation_id=uuid_of(request.POST.get("activation", ""), "activation"),
-            reason=request.POST.get("reason", ""),
-            actor=self.actor,
-        )
+        asked: dict[str, Any] = {
+            "environment_id": self.row_id,
+            "activation_id": uuid_of(request.POST.get("activation", ""), "activation"),
+            "reason": request.POST.get("reason", ""),
+            "actor": self.actor,
+        }
+        if request.POST.get("action") == "propose":
+            return self.to("policy-draft", rolling.propose(**asked).pk)
+        made = rolling.roll_back(**asked)
         messages.success(request, f"Rolled back: what it says is active again, as #{made.seq}.")
         return self.to("policy-environment", self.row_id)
 
@@ -96,8 +109,11 @@ class Compare(Page):
 
 
 def people(page: Page, rows: Iterable[Activation]) -> dict[str, str]:
+    return named(page, {who for row in rows for who in (row.author_id, row.activated_by_id)})
+
+
+def named(page: Page, ids: Collection[UUID]) -> dict[str, str]:
     """Names by id, for a template; who is not of the organisation any more has none."""
-    ids = {who for row in rows for who in (row.author_id, row.activated_by_id)}
     return {str(each): name for each, name in places.names(page.actor, ids).items()}
 
 

@@ -26,18 +26,19 @@ _TONES: MappingProxyType[str, tuple[str, str, str]] = MappingProxyType(
             "ok",
             "✓",
             "SUCCEEDED APPROVED CONSUMED ALLOW ROUTE ENFORCING HEALTHY OK ACTIVE CONFIRMED RESTORED VERIFIED DONE "
-            "REDRIVEN",
+            "REDRIVEN CHECKED",
         ),
         "bad": (
             "bad",
             "✕",
-            "FAILED REJECTED DENIED DENY DENYING NEEDS_ATTENTION CONFLICT FAILED_PERMANENT DEAD DOWN",
+            "FAILED REJECTED DENIED DENY DENYING NEEDS_ATTENTION CONFLICT FAILED_PERMANENT DEAD DOWN REFUSED",
         ),
         "undone": ("off", "↺", "COMPENSATED ROLLED_BACK OFFSET"),
         "off": (
             "off",
             "○",
-            "PROPOSED CANCELLED SKIPPED EXPIRED VOIDED ABANDONED NOT_SENT UNSEEN OFF PAUSED STOPPED DISMISSED",
+            "PROPOSED CANCELLED SKIPPED EXPIRED VOIDED ABANDONED NOT_SENT UNSEEN OFF PAUSED STOPPED DISMISSED "
+            "DRAFT WITHDRAWN",
         ),
     }
 )

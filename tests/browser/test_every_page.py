@@ -9,13 +9,13 @@ import pytest
 from django.db import transaction
 
 from controlplane.lib import clock
-from policies import packs
+from policies import drafting, packs
 from tenants import scope, triggers
 from tenants.actors import Actor
 from tenants.models import HaltDrill
 from tenants.triggers import Rule
 from tests.asking import ask
-from tests.deciding import decide, publish
+from tests.deciding import decide, person, publish
 from tests.running import doubted, stopped_run
 from workflows import redriving
 from workflows.redriving import Selection
@@ -47,6 +47,7 @@ def full(world: SimpleNamespace) -> list[str]:
         *PAGES,
         *tabs,
         *explained(world),
+        *drafted(world),
         f"/o/a/workflows/{run.version_id}/",
         f"/o/a/workflows/{run.version_id}/try/",
         f"/o/a/approvals/{request.id}/",
@@ -54,6 +55,17 @@ def full(world: SimpleNamespace) -> list[str]:
         f"/o/a/reconcile/{doubted(world, run).id}/",
         "/o/a/nothing/",
     ]
+
+
+def drafted(world: SimpleNamespace) -> list[str]:
+    """A draft with something to change in it, and what there is beside it."""
+    alice = person(world, "alice")
+    texts = {"source": "package interlock.packs.other\n", "tests": "package x\n", "version": "1.0.0"}
+    with scope.enter(world.a.tenant.id):
+        begun = drafting.save(environment_id=world.a.environment.id, pack="mine", actor=alice, **texts)
+        drafting.check(draft_id=begun.pk, actor=alice)
+    page = f"/o/a/policies/drafts/{begun.pk}/"
+    return ["/o/a/policies/drafts/", page, f"{page}changes/", f"{page}impact/"]
 
 
 def explained(world: SimpleNamespace) -> list[str]:

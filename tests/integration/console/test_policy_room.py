@@ -72,10 +72,10 @@ def test_what_is_not_there_or_of_others_is_404(signed_in: Any, world: SimpleName
     assert signed_in(world.charlie).get(ENVIRONMENT.format(mine)).status_code == 404
 
 
-def test_a_rollback_is_one_click_of_those_who_may(signed_in: Any, world: SimpleNamespace) -> None:
+def test_a_rollback_that_loosens_nothing_is_one_click(signed_in: Any, world: SimpleNamespace) -> None:
     first = publish(world)
     publish(world, packs.triage(channels=["C0TWO00002"]))
-    decide(world)  # tells that going back loosens nothing
+    decide(world)
     path = ENVIRONMENT.format(world.a.environment.id)
     sent = {"activation": str(first.pk), "reason": "3 AM"}
     assert signed_in(world.a.bob).post(path, sent).status_code == 403
@@ -83,3 +83,18 @@ def test_a_rollback_is_one_click_of_those_who_may(signed_in: Any, world: SimpleN
     assert signed_in(world.a.alice).post(path, sent).status_code == 302
     assert seq(world) == 3
     assert "3 AM" in shown(signed_in(world.a.alice), path)
+
+
+def test_a_rollback_that_cannot_be_shown_to_loosen_nothing_is_proposed(signed_in: Any, world: SimpleNamespace) -> None:
+    first = publish(world)
+    publish(world, packs.triage(channels=["C0TWO00002"]))
+    alice, path = signed_in(world.a.alice), ENVIRONMENT.format(world.a.environment.id)
+    refused = alice.post(path, {"activation": str(first.pk), "reason": "3 AM"})
+    assert refused.status_code == 409
+    assert "propose it instead" in refused.content.decode()
+    assert 'value="3 AM"' in refused.content.decode()
+    asked = alice.post(path, {"activation": str(first.pk), "reason": "3 AM", "action": "propose"})
+    draft = shown(alice, asked.headers["Location"])
+    assert "An earlier policy back" in draft
+    assert "You wrote or proposed this" in draft
+    assert seq(world) == 2
