@@ -31,6 +31,7 @@ class InstanceAdmin(VerbAdmin):
         "config",
         "credentials",
         "classes",
+        "max_in_flight",
         "allow_loopback",
         "enabled",
     )

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from django.core.validators import MinValueValidator
 from django.db import models
 
 from connectors.calls import FINAL, CallState, Lane
@@ -27,6 +28,12 @@ class ConnectorInstance(TenantModel):
     credentials = models.JSONField(default=dict, blank=True, help_text="slot name → cred:<name>, never a secret")
     classes = models.JSONField(
         default=dict, blank=True, help_text="data classes that its answers hold beyond the manifest's"
+    )
+    max_in_flight = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="at most so many forward calls at a time; empty: as many as the rate limits allow",
     )
     allow_loopback = models.BooleanField(default=False)
     enabled = models.BooleanField(default=True)

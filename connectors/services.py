@@ -53,11 +53,14 @@ def save_instance(
     allow_loopback: bool = False,
     enabled: bool = True,
     classes: Mapping[str, Any] | None = None,
+    max_in_flight: int | None = None,
 ) -> ConnectorInstance:
     """Create or change the connector instance of this name; its manifest is pinned by digest.
 
     `credentials`: slot name → `cred:<name>`. `classes`: what its answers hold beyond the manifest
-    (`connectors.classes`), None leaves that as it is. Raises ConfigInvalid, ManifestInvalid; needs MANAGE_CONNECTORS.
+    (`connectors.classes`), None leaves that as it is.
+    `max_in_flight`: at most so many forward calls at a time. Needs MANAGE_CONNECTORS; raises ConfigInvalid,
+    ManifestInvalid.
     """
     require(actor, Perm.MANAGE_CONNECTORS)
     if allow_loopback and not settings.INTERLOCK_ALLOW_LOOPBACK:
@@ -65,6 +68,8 @@ def save_instance(
     manifest = manifests.load(driver, manifest_version)
     _check(manifest, config, credentials)
     _check_classes(classes or {})
+    if max_in_flight is not None and max_in_flight < 1:
+        raise ConfigInvalid("max_in_flight is 1 or more; to let nothing through, switch the instance off")
     chosen: dict[str, Any] = {
         "driver": driver,
         "manifest_version": manifest.version,
@@ -73,6 +78,7 @@ def save_instance(
         "config": dict(config),
         "credentials": dict(credentials),
         "allow_loopback": allow_loopback,
+        "max_in_flight": max_in_flight,
         "enabled": enabled,
         **({} if classes is None else {"classes": dict(classes)}),
     }

@@ -15,6 +15,7 @@ DECISION_MAX_AGE_S = 10
 SEAL_TIMEOUT_S = 10
 HALT_RETRY_S = 3
 HOLD_RETRY_S = 2
+BUSY_RETRY_S = 1
 PROBE_AFTER_S = (2, 15, 70, 300, 900)
 """Seconds after the previous look. A server transaction can outlive our timeout by a minute."""
 

@@ -13,7 +13,7 @@ from django.db import DatabaseError, transaction
 from approvals import services as approvals
 from approvals.errors import ApprovalUnusable
 from connectors import locks, wakeups
-from connectors.calls import CallState
+from connectors.calls import CallState, Lane
 from connectors.events import CallIntended
 from connectors.gateway import breaker, clocks, decision, history, scopes, waiting
 from connectors.gateway.decision import Ruling
@@ -73,7 +73,7 @@ def _intend(call: ToolCall, ruling: Ruling, started: float, actor: Actor) -> Tic
     _require_fresh(ruling)
     history.append(call, ruling.bound, ruling.seen)
     _pay(call, ruling, actor)
-    _take_slot(ruling)
+    _take_slot(call, ruling)
     _use_approval(call, ruling, actor)
     number = call.attempts + 1
     locks.move(call, CallState.DISPATCHED, **_dispatched(number))
@@ -135,12 +135,21 @@ def _pay(call: ToolCall, ruling: Ruling, actor: Actor) -> None:
     )
 
 
-def _take_slot(ruling: Ruling) -> None:
-    wait_s = metering.take_slot(
-        instance_id=ruling.bound.draft.instance.pk, per_minute=ruling.bound.tool.action.per_minute
-    )
+def _take_slot(call: ToolCall, ruling: Ruling) -> None:
+    """The row of the rate is locked until we commit, so that the calls in flight are counted by one at a time."""
+    instance = ruling.bound.draft.instance
+    wait_s = metering.take_slot(instance_id=instance.pk, per_minute=ruling.bound.tool.action.per_minute)
     if wait_s is not None:
         raise DispatchRefused(CallState.THROTTLED, "rate_limited", retry_at=_in(wait_s))
+    if instance.max_in_flight is not None and call.lane != Lane.COMPENSATION:
+        _require_room(instance.pk, instance.max_in_flight)
+
+
+def _require_room(instance_id: UUID, most: int) -> None:
+    """What is undone is not kept waiting, but counts."""
+    sent = ToolCall.objects.filter(instance_id=instance_id, state=CallState.DISPATCHED, lease_until__gt=clock.now())
+    if sent.count() >= most:
+        raise DispatchRefused(CallState.THROTTLED, "connector_busy", retry_at=_in(clocks.BUSY_RETRY_S))
 
 
 def _use_approval(call: ToolCall, ruling: Ruling, actor: Actor) -> None:

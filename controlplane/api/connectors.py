@@ -44,6 +44,7 @@ class Connector(serializers.Serializer[Any]):
     calls = serializers.IntegerField()
     failed = serializers.IntegerField()
     last_good_at = serializers.DateTimeField(allow_null=True)
+    max_in_flight = serializers.IntegerField(source="instance.max_in_flight", allow_null=True)
     circuit = Circuit()
 
 

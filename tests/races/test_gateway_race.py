@@ -15,7 +15,7 @@ from connectors import claims, gateway
 from connectors import ports as connector_ports
 from connectors.calls import CallState
 from connectors.circuits import THRESHOLD
-from connectors.gateway import clocks
+from connectors.gateway import clocks, sending
 from connectors.models import CallAttempt, Circuit, ReconcileTask, ToolCall
 from controlplane.lib.errors import Conflict
 from evidence.models import Event
@@ -62,6 +62,32 @@ def test_twenty_workers_at_one_approved_call_make_one_effect(
     with transaction.atomic():
         assert CallAttempt.objects.filter(call_id=call.call_id).count() == 1
         assert Event.objects.filter(type="approval.consumed").count() == 1
+
+
+def test_the_last_places_of_a_connector_are_taken_once(
+    committed: SimpleNamespace, vendors: StandIns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ground.save_instance("servicenow", vendors, committed.admin, **ground.INSTANCES["servicenow"], max_in_flight=2)
+    specs = iter([_read_of(committed, vendors) for _ in range(8)])
+    all_there, real = threading.Barrier(8), sending.send
+
+    def until_all_are_there(*args: Any, **kwargs: Any) -> Any:
+        all_there.wait(60)
+        return real(*args, **kwargs)
+
+    def call() -> str:
+        code = ground.go(committed, next(specs)).code
+        if code:
+            all_there.wait(60)
+        return code
+
+    monkeypatch.setattr(sending, "send", until_all_are_there)
+    assert sorted(at_once(_in_scope(committed, call), 8)) == ["", "", *["connector_busy"] * 6]
+    assert len(vendors.log("/api/now")) == 2
+
+
+def _read_of(side: SimpleNamespace, vendors: StandIns) -> Any:
+    return ground.spec_for(side, "servicenow.incident.get", "servicenow", {"sys_id": vendors.incident()})
 
 
 def test_the_same_intention_proposed_by_twenty_is_one_call(
