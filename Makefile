@@ -8,7 +8,7 @@ OPA_VERSION := v1.20.2
 export PYTHONUNBUFFERED = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-faults check bench bench-engine lock clean browser opa
+.PHONY: help setup demo up test test-faults check bench bench-engine bench-policy lock clean browser opa
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +67,9 @@ bench: setup ## ratios, measured in one run
 
 bench-engine: setup build/bench-venv/.installed ## the engine beside its peers; writes build/bench-engine.json
 	@$(BIN)/python -m tests.bench.engine $(if $(QUICK),--quick)
+
+bench-policy: setup opa ## decisions, embedded and by a real OPA server, replays and growth; writes build/bench-policy.json
+	@$(BIN)/python -m tests.bench.policy $(if $(QUICK),--quick)
 
 build/bench-venv/.installed: requirements/bench.txt | $(VENV)/.installed
 	@$(BIN)/python -m venv build/bench-venv

@@ -90,7 +90,8 @@ def believed(standing: Standing) -> Statement:
     if about != (str(scope.current()), str(standing.environment_id), standing.activation.seq):
         raise PointFailure("bundle_invalid", "the freshness statement is about something else")
     now_ns = clock.now_ns()
-    stepped_back = _watch.stepped_back(f"{standing.environment_id}/{statement.seq}", now_ns)
+    steady_ns = int(clock.monotonic() * 1_000_000_000)
+    stepped_back = _watch.stepped_back(f"{standing.environment_id}/{statement.seq}", now_ns, steady_ns)
     if stepped_back or not statement.covers(now_ns):
         raise PointFailure("bundle_stale", "the policy bundle has not been confirmed in time")
     return statement

@@ -47,13 +47,41 @@ def read(token: str, *, keys: Mapping[str, ec.EllipticCurvePublicKey]) -> Statem
         raise jws.BadToken("not a freshness statement") from error
 
 
+LONGEST_NS = 900_000_000_000
+"""No statement lives longer."""
+
+HOLD_NS = LONGEST_NS + 2 * SKEW_NS
+"""After a clock went back this much steady time must pass: whatever was out of date before is then so again."""
+
+
+@dataclass(slots=True)
+class _Seen:
+    """The highest time seen; and while a step back is waited out, the time and the steady time at its beginning."""
+
+    highest_ns: int
+    held_at_ns: int = 0
+    held_steady_ns: int | None = None
+
+
 class Watch:
-    """Notices a wall clock that steps back within this process. Highest time seen per subject."""
+    """Notices a wall clock that steps back within this process, per subject.
+
+    Who can set the clock back could bring a statement that has run out back to life. So a step back is stale, for as
+    long as any statement lives; then the clock is believed again. A new subject (another activation) starts afresh.
+    """
 
     def __init__(self) -> None:
-        self._highest: dict[str, int] = {}
+        self._seen: dict[str, _Seen] = {}
 
-    def stepped_back(self, subject: str, now_ns: int) -> bool:
-        highest = self._highest.get(subject, now_ns)
-        self._highest[subject] = max(highest, now_ns)
-        return now_ns < highest - SKEW_NS
+    def stepped_back(self, subject: str, now_ns: int, steady_ns: int) -> bool:
+        """`steady_ns`: of a clock that never steps."""
+        seen = self._seen.setdefault(subject, _Seen(now_ns))
+        if now_ns >= seen.highest_ns - SKEW_NS:
+            seen.highest_ns, seen.held_steady_ns = max(seen.highest_ns, now_ns), None
+            return False
+        if seen.held_steady_ns is None or now_ns < seen.held_at_ns + (steady_ns - seen.held_steady_ns) - SKEW_NS:
+            seen.held_at_ns, seen.held_steady_ns = now_ns, steady_ns
+        if steady_ns - seen.held_steady_ns < HOLD_NS:
+            return True
+        seen.highest_ns, seen.held_steady_ns = now_ns, None
+        return False

@@ -16,14 +16,14 @@ from policies import authoring, bundles, locks, point
 from policies.engine.protocol import PointFailure
 from policies.errors import EvaluatorUnavailable, SecondPersonNeeded
 from policies.events import PolicyActivated
-from policies.freshness import Statement
+from policies.freshness import LONGEST_NS, SKEW_NS, Statement
 from policies.models import Activation, Bundle, Draft, PolicyVersion, Standing
 from policies.types import PackSource
 from tenants import scope
 from tenants.actors import Actor
 from tenants.models import Environment
 
-SHORTEST_TTL_S, LONGEST_TTL_S = 300, 900
+SHORTEST_TTL_S, LONGEST_TTL_S = 300, LONGEST_NS // 1_000_000_000
 
 
 def require_ttl(ttl_s: int | None) -> None:
@@ -103,11 +103,16 @@ def refresh(tenant_id: UUID, environment_id: UUID) -> bool:
     """Sign the same fact anew; False when another sweeper was faster. No event: the decisions carry its number."""
     with scope.enter(tenant_id), transaction.atomic():
         standing = locks.standing_for_change(environment_id)
-        if standing is None or standing.refresh_at > clock.now():
+        if standing is None or not _to_be_confirmed(standing, clock.now()):
             return False
         _confirm(standing, standing.activation)
         standing.save(update_fields=["statement", "issued_at", "not_after", "refresh_at"])
         return True
+
+
+def _to_be_confirmed(standing: Standing, now: datetime) -> bool:
+    """Past a third of its life; or issued in the future, because the clock has been set back since."""
+    return standing.refresh_at <= now or standing.issued_at > now + timedelta(microseconds=SKEW_NS // 1000)
 
 
 def _version(name: str, pack: PackSource, author_id: UUID) -> PolicyVersion:

@@ -29,6 +29,7 @@ from policies.freshness import Statement
 from policies.models import Activation, Bundle, Standing
 from policies.types import PackSource
 from tests import gateway_ground as ground
+from tests import policy_ground
 from tests.opa_servers import Stub
 
 Fault = Callable[[SimpleNamespace], AbstractContextManager[None]]
@@ -196,6 +197,7 @@ def _tampered(side: SimpleNamespace, row: Standing) -> str:
         author_id=side.alice.id,
         activated_by_id=side.alice.id,
         activated_at=clock.now(),
+        draft=policy_ground.approved(side.environment.id, side.admin),
     )
     Standing.objects.filter(pk=row.pk).update(activation=activation)
     return _of_elsewhere(sha256=bundle.sha256, seq=activation.seq)(side, row)

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from controlplane.lib.canonical import sha256_hex
 from policies import authoring, bundles, freshness, jws, packs
 from policies.errors import BundleInvalid
-from policies.freshness import SKEW_NS, Statement, Watch
+from policies.freshness import SKEW_NS, Statement
 from policies.keyring import KeyRing
 
 SOURCES = {"triage": packs.triage(channels=["C0TEAM0001"])}
@@ -198,9 +198,3 @@ def test_a_statement_survives_its_signature(ring: KeyRing) -> None:
 )
 def test_a_statement_has_a_beginning_and_an_end(now_ns: int, covered: bool) -> None:
     assert STATEMENT.covers(now_ns) is covered
-
-
-def test_a_clock_that_steps_back_is_noticed() -> None:
-    watch = Watch()
-    steps = [("a", 10**12), ("a", 10**12 - SKEW_NS), ("a", 10**12 - SKEW_NS - 1), ("b", 1), ("a", 10**12)]
-    assert [watch.stepped_back(subject, at) for subject, at in steps] == [False, False, True, False, False]
