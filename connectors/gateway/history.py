@@ -25,7 +25,7 @@ from controlplane.lib.errors import LostRace
 from tenants import quick
 
 KEPT_DAYS = 400
-"""Longer than any content is kept, so that what a run or a ticket may still say is not forgotten before it."""
+"""Much longer than content is kept (30 days at most): whatever a run or a ticket could still say is gone by then."""
 
 _COLUMNS = ("version", "writes", "tools", "recent", "data_classes", "touched_at")
 _RAISE = (
