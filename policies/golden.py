@@ -4,6 +4,7 @@ A case is `{name, input, expect: {effect, codes}}`. Its `input` is laid over BAS
 what matters; the whole must be an `interlock.input/1`. `codes`, when given, are all reason codes of the answer.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -69,6 +70,17 @@ def read(case: object) -> Case:
     if not isinstance(given, Mapping) or not isinstance(expect, Mapping):
         raise BadCase(f"{name}: input and expect are objects")
     return Case(name, _document(name, given), *_expected(name, expect))
+
+
+def text_of(cases: Sequence[Any]) -> str:
+    """Cases as people edit them: each begins on a line of its own, after two spaces."""
+    return json.dumps(list(cases), indent=2, ensure_ascii=False)
+
+
+def line_of(text: str, number: int) -> int:
+    """Where the case of that number begins in such a text."""
+    begins = [at for at, line in enumerate(text.split("\n"), start=1) if line.startswith("  {")]
+    return begins[number - 1] if 0 < number <= len(begins) else 1
 
 
 def differences(case: Case, answer: object) -> tuple[str, str]:

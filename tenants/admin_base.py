@@ -165,25 +165,28 @@ class VerbAdmin(ReadOnlyAdmin):
             form = self._form(request, object_id)
             chosen = self.verbs.get(request.POST.get("_verb", "")) if row is not None else None
             ready = chosen is not None or form.is_valid()
-        if ready and self._done(request, row, form, chosen):
-            return HttpResponseRedirect(reverse(f"{self.admin_site.name}:{self._page('changelist')}"))
+        if ready:
+            try:
+                made = self._do(request, row, form, chosen)
+            except DomainError as refusal:
+                self._refuse(request, form, refusal)
+            else:
+                messages.success(request, f"{str(self.opts.verbose_name).capitalize()} saved.")
+                return HttpResponseRedirect(self.landing(made))
         with transaction.atomic():
             return ConsoleView.rendered(self._again(request, form, row))
 
-    def _done(self, request: HttpRequest, row: Any, form: "ModelForm[Any]", chosen: str | None) -> bool:
+    def landing(self, made: object) -> str:
+        """Where a verb leads to; `made` is what it returned."""
+        return reverse(f"{self.admin_site.name}:{self._page('changelist')}")
+
+    def _do(self, request: HttpRequest, row: Any, form: "ModelForm[Any]", chosen: str | None) -> object:
         actor: Actor = request.actor  # type: ignore[attr-defined]
-        try:
-            if chosen is not None:
-                getattr(self, chosen)(row=row, actor=actor)
-            elif row is None:
-                self.create(cleaned=form.cleaned_data, actor=actor)
-            else:
-                self.change(row=row, cleaned=form.cleaned_data, actor=actor)
-        except DomainError as refusal:
-            self._refuse(request, form, refusal)
-            return False
-        messages.success(request, f"{str(self.opts.verbose_name).capitalize()} saved.")
-        return True
+        if chosen is not None:
+            return getattr(self, chosen)(row=row, actor=actor)
+        if row is None:
+            return self.create(cleaned=form.cleaned_data, actor=actor)
+        return self.change(row=row, cleaned=form.cleaned_data, actor=actor)
 
     @staticmethod
     def _refuse(request: HttpRequest, form: "ModelForm[Any]", refusal: DomainError) -> None:

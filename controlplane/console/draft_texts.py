@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from controlplane.lib.errors import Invalid
+from policies import golden
 from policies.models import Draft
 
 LABELS = {
@@ -63,7 +64,7 @@ def values(draft: Draft) -> dict[str, str]:
     return {
         "source": draft.source,
         "tests": draft.tests,
-        "golden": as_json(draft.golden),
+        "golden": golden.text_of(draft.golden),
         "data": as_json(draft.data),
     }
 
@@ -115,13 +116,7 @@ def _problems(draft: Draft, name: str, value: str) -> list[dict[str, Any]]:
     found = [dict(finding) for finding in draft.report.get("findings", []) if finding["module"] == module]
     if name != "golden":
         return found
-    return [{**finding, "line": _line_of_case(value, finding["line"])} for finding in found]
-
-
-def _line_of_case(text: str, number: int) -> int:
-    """Where the case of that number begins: our own layout puts each at two spaces."""
-    begins = [at for at, line in enumerate(text.split("\n"), start=1) if line.startswith("  {")]
-    return begins[number - 1] if 0 < number <= len(begins) else 1
+    return [{**finding, "line": golden.line_of(value, finding["line"])} for finding in found]
 
 
 def _json(name: str, text: str, kind: type) -> Any:

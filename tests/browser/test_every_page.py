@@ -106,6 +106,8 @@ def test_axe_finds_nothing_in_the_administration(visit: Callable, world: SimpleN
     """Django's own pages: the index, and one list and one form of each of our kinds."""
     lists = ["metering/budget/", "tenants/membership/", "approvals/approvalrequest/"]
     pages = ["/o/a/admin/", *(f"/o/a/admin/{page}" for page in lists), "/o/a/admin/metering/budget/add/"]
+    draft_id = drafted(world)[1].rstrip("/").rpartition("/")[2]
+    pages += ["/o/a/admin/policies/draft/add/", f"/o/a/admin/policies/draft/{draft_id}/change/"]
     found = axe(visit(world.a.alice), pages)
     assert {where: said for where, said in found.items() if said} == {}
 

@@ -243,3 +243,19 @@ def test_without_script_a_draft_is_a_form(visit: Callable, browser: Any, world: 
     link.click()
     expect(page.locator("tr:target")).to_contain_text("}")
     context.close()
+
+
+def test_the_same_editor_stands_in_the_administration(visit: Callable, world: SimpleNamespace) -> None:
+    publish(world)
+    visitor = visit(world.a.alice)
+    page = visitor.open("/o/a/admin/policies/draft/add/")
+    page.get_by_label("Environment").select_option(label="itsm / prod")
+    page.get_by_label("Pack").fill("quiet")
+    write(page, "Rules", BAD)
+    page.get_by_role("button", name="Save").click()
+    link = page.get_by_role("link", name="quiet 11:")
+    expect(page.locator(".cm-lint-marker-error")).to_be_visible()
+    link.click()
+    expect(page.get_by_role("textbox", name="Rules")).to_be_focused()
+    page.get_by_role("link", name="What it would have decided otherwise").click()
+    expect(page.get_by_role("heading", name="Impact of quiet")).to_be_visible()

@@ -19,7 +19,7 @@ TESTS = """package interlock.tests.mine
 
 test_read if count(data.interlock.packs.mine.grants) == 1 with input as {"resource": {"tool": "a.b"}}
 """
-ADD = "/o/a/admin/policies/policyversion/add/"
+ADD = "/o/a/admin/policies/draft/add/"
 
 
 def rows(world: Any, model: Any) -> list[Any]:
@@ -44,10 +44,11 @@ def admin(world: SimpleNamespace, client: Client, actor_of: Any) -> Client:
 
 def form(world: SimpleNamespace, **changes: str) -> dict[str, str]:
     filled = {
-        "environment": str(world.a.environment.id),
-        "name": "mine",
+        "environment_id": str(world.a.environment.id),
+        "pack": "mine",
         "source": MINE,
         "configuration": "{}",
+        "golden": "[]",
         "tests": "",
     }
     return {**filled, "version": "1.0.0", **changes}
@@ -68,6 +69,25 @@ def test_a_draft_that_is_refused_keeps_its_findings(admin: Client, world: Simple
     assert [(f["code"], f["line"], f["column"]) for f in draft.report["findings"]] == [("forbidden_builtin", 3, 76)]
 
 
+def test_a_change_is_saved_and_checked_again_and_shows_its_problems(admin: Client, world: SimpleNamespace) -> None:
+    page = admin.post(ADD, form(world, source=MINE.replace('"a.b"', "opa.runtime()"))).headers["Location"]
+    shown = admin.get(page).content.decode()
+    assert 'data-jump="id_source:3:76"' in shown
+    assert "/o/a/policies/drafts/" in shown
+    late = {**form(world, tests=TESTS), "revision": "0"}
+    assert "somebody saved" in admin.post(page, late).content.decode()
+    assert admin.post(page, {**late, "revision": "1"}).status_code == 302
+    [draft] = rows(world, Draft)
+    assert (draft.state, draft.revision) == ("CHECKED", 2)
+    assert "Nothing to change" in admin.get(page).content.decode()
+    assert admin.post(page, {"_verb": "Withdraw it"}).status_code == 302
+    assert rows(world, Draft)[0].state == "WITHDRAWN"
+
+
+def test_versions_are_only_read(admin: Client) -> None:
+    assert admin.get("/o/a/admin/policies/policyversion/add/").status_code == 403
+
+
 def test_an_earlier_policy_is_not_brought_back_alone_when_nothing_tells_what_it_would_do(
     admin: Client, world: SimpleNamespace, actor_of: Any
 ) -> None:
@@ -85,7 +105,9 @@ def test_an_earlier_policy_is_not_brought_back_alone_when_nothing_tells_what_it_
     assert "too few recorded decisions" in answer.content.decode()
 
 
-@pytest.mark.parametrize("model", ["policyversion", "activation", "standing", "policypack", "bundle", "decisionrecord"])
+@pytest.mark.parametrize(
+    "model", ["draft", "policyversion", "activation", "standing", "policypack", "bundle", "decisionrecord"]
+)
 def test_every_list_opens_for_alice_and_not_for_bob(admin: Client, world: SimpleNamespace, model: str) -> None:
     assert admin.get(f"/o/a/admin/policies/{model}/").status_code == 200
     admin.force_login(world.a.bob)
