@@ -133,9 +133,14 @@ DATABASES = {
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- queue: wake-ups only, the rows are the truth -------------------------------------------------------------
+_BROKERS = {
+    "postgres": {"broker_class": "workflows.broker.PostgresBroker"},
+    "redis": {"redis": env.text("INTERLOCK_REDIS_URL", "redis://localhost:6379/0")},
+    "sqs": {"sqs": {"receive_message_wait_time_seconds": 20}},  # region and credentials as boto3 finds them
+}
 Q_CLUSTER = {
     "name": "interlock",
-    "broker_class": "workflows.broker.PostgresBroker",
+    **_BROKERS[env.choice("INTERLOCK_BROKER", "postgres", tuple(_BROKERS))],
     "workers": env.integer("INTERLOCK_WORKERS", 2, at_least=1, at_most=64),
     "timeout": 60,  # a wake-up gives itself less (`workflows.engine.loop.BUDGET_S`)
     "retry": 90,  # above timeout, else a live task is delivered a second time
