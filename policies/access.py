@@ -154,7 +154,9 @@ def drafts(
     before: UUID | None = None,
     limit: int = 50,
 ) -> list[Draft]:
-    """Newest first, of the workspaces that the actor sees."""
+    """Newest first, of the workspaces that the actor sees; of one environment, if it is there for the actor."""
+    if environment_id is not None:
+        places.environment(actor, environment_id)
     rows = Draft.objects.select_related("environment", "simulation")
     rows = rows.filter(environment__workspace_id__in=places.workspace_ids(actor))
     wanted = {"environment_id": environment_id, "state": state, "pk__lt": before}

@@ -55,7 +55,7 @@ def save(
     was edited, LostRace if somebody saved meanwhile. `rebase`: the author has looked at what is active now.
     """
     texts = {"source": source, "data": dict(data or {}), "tests": tests, "golden": [dict(case) for case in golden]}
-    _require_fit(texts, version)
+    require_fit(texts, version)
     if draft_id is None:
         draft = _begun(environment_id, pack, actor)
     else:
@@ -212,7 +212,7 @@ def _note_editor(draft: Draft, actor: Actor) -> None:
     draft.editor_ids = sorted({*draft.editor_ids, str(actor.id)})
 
 
-def _require_fit(texts: Mapping[str, Any], version: str) -> None:
+def require_fit(texts: Mapping[str, Any], version: str) -> None:
     for name in ("source", "tests"):
         if len(texts[name]) > LARGEST_TEXT or "\0" in texts[name]:
             raise Invalid(f"up to {LARGEST_TEXT} characters, none of them NUL", field=name)

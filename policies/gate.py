@@ -193,14 +193,16 @@ def _forbidden(name: str) -> bool:
 
 
 def _walk(node: Any) -> Iterator[list[Any]]:
-    """Every reference in the tree, as the list of its terms; a lone variable is a reference of one term."""
+    """Every reference in the tree, as the list of its terms; a lone variable is a reference of one term. What a
+    reference begins with may be a whole call: `http.send({}).body`."""
     pending = [node]
     while pending:
         part = pending.pop()
         if isinstance(part, Mapping):
             if part.get("type") == "ref" and isinstance(part.get("value"), list):
+                first, *rest = part["value"]
                 yield part["value"]
-                pending.extend(part["value"][1:])
+                pending.extend(rest if first.get("type") == "var" else part["value"])
             elif part.get("type") == "var":
                 yield [part]
             else:

@@ -70,18 +70,28 @@ def roll_back(*, environment_id: UUID, activation_id: UUID | None = None, reason
     Needs ACTIVATE_POLICY or OPERATE. Raises SecondPersonNeeded, with `why`, unless recorded decisions show that it
     loosens nothing: then `propose`.
     """
-    way = weigh(environment_id=environment_id, activation_id=activation_id, actor=actor, leave=_MAY_GO_BACK)
+    way = weigh_alone(environment_id, activation_id, actor)
     return go_back(way=way, reason=reason, actor=actor)
 
 
 def propose(*, environment_id: UUID, activation_id: UUID | None = None, reason: str, actor: Actor) -> Draft:
     """Ask others to bring an earlier policy back: a draft that is proposed at once, with its simulation."""
-    way = weigh(environment_id=environment_id, activation_id=activation_id, actor=actor, leave=_MAY_PROPOSE)
+    way = weigh_to_propose(environment_id, activation_id, actor)
     return propose_way(way=way, reason=reason, actor=actor)
 
 
-def weigh(*, environment_id: UUID, activation_id: UUID | None, actor: Actor, leave: frozenset[Perm]) -> Way:
-    """Outside any transaction: what going back would change, decided on the newest recorded decisions."""
+def weigh_alone(environment_id: UUID, activation_id: UUID | None, actor: Actor) -> Way:
+    """The first half of `roll_back`, outside any transaction."""
+    return _weigh(environment_id, activation_id, actor, _MAY_GO_BACK)
+
+
+def weigh_to_propose(environment_id: UUID, activation_id: UUID | None, actor: Actor) -> Way:
+    """The first half of `propose`, outside any transaction."""
+    return _weigh(environment_id, activation_id, actor, _MAY_PROPOSE)
+
+
+def _weigh(environment_id: UUID, activation_id: UUID | None, actor: Actor, leave: frozenset[Perm]) -> Way:
+    """What going back would change, decided on the newest recorded decisions."""
     with transaction.atomic():
         _require_one_of(environment_id, actor, leave)
         standing, target = _ends(environment_id, activation_id)

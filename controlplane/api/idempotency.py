@@ -34,24 +34,35 @@ def once(
     verb: Callable[..., T],
     render: Callable[[T], Any],
     status: int = http.HTTP_200_OK,
+    prepare: Callable[[], dict[str, Any]] | None = None,
     **arguments: Any,
 ) -> Response:
     """Run `verb(**arguments, actor=actor)` once per key and answer with `render(outcome)`.
 
     Without the header the verb simply runs. A repeated key answers as the first time did, with
-    `Idempotent-Replayed: true`; with another body it is refused (422).
+    `Idempotent-Replayed: true`; with another body it is refused (422). `prepare` gives further arguments: work that
+    takes long and changes nothing, done before the transaction and only for a key that has no answer yet.
     """
     key = request.headers.get(HEADER, "")
     if not key:
+        arguments |= prepare() if prepare else {}
         return Response(render(verb(**arguments, actor=actor)), status=status)
     if len(key) > LONGEST or not key.isprintable():
         raise Invalid(f"{HEADER} has up to {LONGEST} printable characters", field=HEADER)
+    if prepare is not None and not _known(actor, key):
+        arguments |= prepare()
     with transaction.atomic(durable=True):
         row, fresh = _claim(actor, key, _fingerprint(request))
         if fresh:
             row.status, row.body = status, render(_body_of(verb)(**arguments, actor=actor))
             row.save(update_fields=["status", "body"])
     return Response(row.body, status=row.status, headers={} if fresh else {REPLAYED: "true"})
+
+
+@transaction.atomic
+def _known(actor: Actor, key: str) -> bool:
+    """Keys are never taken back, so a known one is answered without any work."""
+    return IdempotencyKey.objects.filter(actor_id=actor.id, key=key).exists()
 
 
 def _claim(actor: Actor, key: str, fingerprint: str) -> tuple[IdempotencyKey, bool]:

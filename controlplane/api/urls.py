@@ -18,6 +18,8 @@ from controlplane.api import (
     halts,
     identity,
     policies,
+    policy_drafts,
+    policy_rollbacks,
     policy_servers,
     reconcile,
     redrives,
@@ -74,6 +76,21 @@ urlpatterns = [
     path("opa/environments/<uuid:environment_id>/logs", policy_servers.PolicyServerLog.as_view(), name="opa-logs"),
     path(
         "policies/<uuid:environment_id>/simulations", simulations.PolicySimulations.as_view(), name="policy-simulations"
+    ),
+    path("policies/<uuid:environment_id>/check", policy_drafts.PolicyCheck.as_view(), name="policy-check"),
+    path("policies/<uuid:environment_id>/drafts", policy_drafts.EnvironmentDrafts.as_view(), name="policy-drafts-of"),
+    path("policies/<uuid:environment_id>/rollback", policy_rollbacks.PolicyRollback.as_view(), name="policy-rollback"),
+    path(
+        "policies/<uuid:environment_id>/rollback-drafts",
+        policy_rollbacks.PolicyRollbackDraft.as_view(),
+        name="policy-rollback-draft",
+    ),
+    path("policy-activations/<uuid:activation_id>", policy_rollbacks.ActivationOne.as_view(), name="policy-activation"),
+    path("policy-drafts", policy_drafts.PolicyDrafts.as_view(), name="policy-drafts"),
+    path("policy-drafts/<uuid:draft_id>", policy_drafts.PolicyDraftOne.as_view(), name="policy-draft"),
+    *(
+        path(f"policy-drafts/<uuid:draft_id>/{name}", view.as_view(), name=f"policy-draft-{name}")
+        for name, view in policy_drafts.VERBS.items()
     ),
     path("simulations", simulations.Simulations.as_view(), name="simulations"),
     path("simulations/<uuid:simulation_id>", simulations.SimulationOne.as_view(), name="simulation"),

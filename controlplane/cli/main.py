@@ -13,6 +13,7 @@ from controlplane.cli import (
     output,
     people,
     policies,
+    policy_drafts,
     reconcile,
     rooms,
     runs,
@@ -37,6 +38,7 @@ app.add_typer(evidence.app, name="evidence")
 app.add_typer(workflows.app, name="workflow")
 app.add_typer(workflows.app, name="workflows", hidden=True)
 app.add_typer(rooms.connectors, name="connectors")
+policies.app.add_typer(policy_drafts.app)
 app.add_typer(policies.app, name="policy")
 app.add_typer(policies.app, name="policies", hidden=True)
 app.add_typer(people.tokens, name="tokens")

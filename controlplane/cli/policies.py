@@ -1,9 +1,11 @@
 """Policy: what rules, what it decided, and what another policy would have decided."""
 
+import contextlib
 import json
 import time
 from pathlib import Path
 from typing import Annotated, Any
+from uuid import UUID
 
 import typer
 
@@ -116,8 +118,13 @@ def simulate(
     body: dict[str, Any] = {"packs": {name or pack.stem: _pack(pack, data, tests)}, "most": most}
     if since:
         body["since"] = since
-    asked = client.post(f"/v1/policies/{_environment(client, environment)}/simulations", body, key)
-    result = _awaited(client, asked["id"], timeout)
+    asked = client.post(f"/v1/policies/{environment_id(client, environment)}/simulations", body, key)
+    see_out(client, asked["id"], timeout, form)
+
+
+def see_out(client: Client, simulation_id: str, timeout: int, form: Format) -> None:
+    """Wait for a simulation and show it; ends with 9 when it was refused or loosens what is grave."""
+    result = _awaited(client, simulation_id, timeout)
     _show(result, form)
     if result["state"] == "REFUSED" or result["report"]["loosened_high_risk"]:
         raise typer.Exit(Exit.VERIFICATION_FAILED)
@@ -131,8 +138,10 @@ def _pack(pack: Path, data: Path | None, tests: Path | None) -> dict[str, Any]:
     return {"source": pack.read_text(), "data": configuration, "tests": tests.read_text() if tests else ""}
 
 
-def _environment(client: Client, slug: str) -> str:
-    """The id of an environment that has a policy."""
+def environment_id(client: Client, slug: str) -> str:
+    """The id of an environment that has a policy, by its name; of any other by the id itself."""
+    with contextlib.suppress(ValueError):
+        return str(UUID(slug))
     found = [row for row in client.get("/v1/policies")["results"] if row["environment"] == slug]
     if len(found) != 1:
         raise CliError(f"{len(found)} environments called {slug} have a policy", Exit.NOT_FOUND)

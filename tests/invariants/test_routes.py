@@ -57,6 +57,8 @@ ROW_OF = {
     "halt-triggers": "tenants_halttrigger",
     "triggers": "tenants_halttrigger",
     "policies": "tenants_environment",
+    "policy-activations": "policies_activation",
+    "policy-drafts": "policies_draft",
     "prices": "metering_modelprice",
     "reconcile": "connectors_reconciletask",
     "reconcile-tasks": "connectors_reconciletask",
@@ -83,6 +85,9 @@ BODY = {
     "name": "x",
     "scopes": ["view"],
     "packs": {"x": {"source": "package interlock.packs.x"}},
+    "pack": "x",
+    "source": "package interlock.packs.x",
+    "version": "1.0.0",
 }
 
 

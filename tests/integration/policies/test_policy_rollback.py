@@ -135,8 +135,7 @@ def test_a_policy_activated_while_the_way_back_was_weighed_wins(
     inside: SimpleNamespace, actors: SimpleNamespace, followed: Callable[..., Any], activate: Callable[..., Any]
 ) -> None:
     followed(STRICT, LOOSE)
-    where = {"environment_id": inside.environment.id, "activation_id": None}
-    way = rolling.weigh(**where, actor=actors.alice, leave=rolling._MAY_GO_BACK)
+    way = rolling.weigh_alone(inside.environment.id, None, actors.alice)
     activate(channels=["C0OTHER001"])
     with pytest.raises(LostRace):
         rolling.go_back(way=way, reason="late", actor=actors.alice)

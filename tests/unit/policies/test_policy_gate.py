@@ -33,6 +33,20 @@ def tree(author: EvaluatorProcess, source: str) -> Any:
         ("x := http[`send`]({})", "forbidden_builtin"),
         ("x if { json.marshal(1) with json.marshal as http.send }", "forbidden_builtin"),
         ("x := opa.runtime()", "forbidden_builtin"),
+        ("x := opa.runtime().env", "forbidden_builtin"),
+        ("x := http.send({}).body.y", "forbidden_builtin"),
+        ('x := {"y": [http.send({}).body]}.y[0].z', "forbidden_builtin"),
+        ("x := [data.interlock.bundle][0].seq", "foreign_data"),
+        ('x := $"{http.send({}).body}"', "forbidden_builtin"),
+        ("x := 0.5", "fraction"),
+        ("x if input.context.spend.run_micro > 1e3", "fraction"),
+        ('findings contains {"effect": "DENY", "code": "c", "rule": "interlock.main"}', "foreign_rule"),
+        ('findings contains {"effect": "DENY", "code": "c", "rule": "interlock.pep"}', "foreign_rule"),
+        ('grants contains {"rule": "interlock.packs.system.card"}', "foreign_rule"),
+        ('grants contains {"rule": "interlock.packs.minefield"}', "foreign_rule"),
+        ('findings contains {"effect": "DENY", "code": "bundle_stale", "rule": "r"}', "platform_code"),
+        ('findings contains {"effect": "DENY", "code": "pdp_timeout", "rule": "r"}', "platform_code"),
+        ('findings contains {"effect": "PERMIT", "code": "c", "rule": "r"}', "unknown_effect"),
         ("x := time.now_ns()", "forbidden_builtin"),
         ('x := rand.intn("a", 3)', "forbidden_builtin"),
         ('x := uuid.rfc4122("a")', "forbidden_builtin"),
@@ -62,8 +76,10 @@ def tree(author: EvaluatorProcess, source: str) -> Any:
     ],
 )
 def test_is_refused(author: EvaluatorProcess, line: str, code: str) -> None:
-    found = gate.inspect_pack("mine", tree(author, f"{HEAD}{line}\n"))
-    assert code in {finding.code for finding in found}
+    source = f"{HEAD}{line}\n"
+    found = [finding for finding in gate.inspect_pack("mine", tree(author, source), source) if finding.code == code]
+    assert found
+    assert all(finding.line == 2 and finding.column > 1 and finding.hint for finding in found), found
 
 
 @pytest.mark.parametrize(
