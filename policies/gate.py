@@ -61,7 +61,6 @@ HINTS: Mapping[str, str] = MappingProxyType(
 )
 """What to do about each code."""
 
-PLATFORM_RULES = frozenset({"interlock.main", "interlock.pep"})
 PLATFORM_CODES = frozenset(
     {
         *("default_deny", "bundle_expired", "bad_finding", "bundle_missing", "bundle_stale", "bundle_invalid"),

@@ -80,13 +80,13 @@ contributed contains ["sequences", finding] if {
 
 findings contains finding if {
 	some [pack, finding] in contributed
-	well_formed(finding)
+	sound(pack, finding)
 	not observing(pack, finding)
 }
 
 findings contains deny("bad_finding", "a rule produced a finding outside the contract") if {
-	some [_, finding] in contributed
-	not well_formed(finding)
+	some [pack, finding] in contributed
+	not sound(pack, finding)
 }
 
 # An action that no rule grants is denied, not asked about: a person cannot approve what policy does not allow. What
@@ -114,9 +114,21 @@ well_formed(finding) if {
 	object.get(finding, "enforcement", "enforce") in {"enforce", "observe"}
 }
 
+sound(pack, finding) if {
+	well_formed(finding)
+	of_its_own(pack, finding.rule)
+}
+
+# No pack speaks in the name of the platform or of another pack.
+of_its_own(_, rule) if not startswith(rule, "interlock.")
+
+of_its_own(pack, _) if pack in platform
+
+of_its_own(pack, rule) if startswith(sprintf("%s.", [rule]), sprintf("interlock.packs.%s.", [pack]))
+
 observed contains finding if {
 	some [pack, finding] in contributed
-	well_formed(finding)
+	sound(pack, finding)
 	observing(pack, finding)
 }
 

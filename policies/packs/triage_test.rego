@@ -117,3 +117,20 @@ test_undo_puts_back_what_business_rules_changed_and_nothing_else if {
 test_reading_what_may_be_chosen_is_allowed if {
 	effect(of_tool("servicenow.choices.get", {})) == "ALLOW"
 }
+
+test_triage_may_be_started if {
+	effect(object.union(update({}), {"action": "workflow.start", "resource": {"type": "workflow"}})) == "ALLOW"
+}
+
+test_a_model_is_asked_in_the_forward_lane_only if {
+	effect(of_tool("llm.generate", {})) == "ALLOW"
+	effect(object.union(of_tool("llm.generate", {}), {"context": {"lane": "compensation"}})) == "DENY"
+}
+
+test_a_message_to_the_team_is_read_back_and_taken_back if {
+	sent := of_tool("slack.message.get", {"channel": "C1TEAM"})
+	effect(sent) == "ALLOW" with data.interlock.config.triage.channels as ["C1TEAM"]
+	compensation := {"action": "tool.compensate", "context": {"lane": "compensation"}}
+	undo := object.union(of_tool("slack.message.update", {"channel": "C1TEAM"}), compensation)
+	effect(undo) == "ALLOW" with data.interlock.config.triage.channels as ["C1TEAM"]
+}

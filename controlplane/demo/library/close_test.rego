@@ -37,3 +37,8 @@ test_the_state_is_denied if {
 	effect(update({"state": "6", "close_notes": "done"})) == "DENY"
 	"forbidden_field" in codes(update({"state": "6"}))
 }
+
+test_it_may_be_started_and_read_its_incident if {
+	effect(object.union(update({}), {"action": "workflow.start", "resource": {"type": "workflow"}})) == "ALLOW"
+	effect(object.union(update({}), {"resource": {"tool": "servicenow.incident.get", "kind": "read"}})) == "ALLOW"
+}

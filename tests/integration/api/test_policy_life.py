@@ -242,7 +242,8 @@ def test_what_loosens_needs_two_and_a_no_ends_it(interlock: Callable[..., Result
     (folder / "pack.yaml").write_text("name: triage\nversion: 1.0.0\n")
     (folder / "data.json").write_text('{"channels": ["C0TEAM0001"]}')
     draft = shown(interlock("alice", "draft", str(folder), "-o", "json"))["id"]
-    assert interlock("alice", "check", draft).exit_code == 0
+    checked = interlock("alice", "check", draft)
+    assert checked.exit_code == 0, checked.stdout
     weighed = interlock("alice", "weigh", draft, "--since", "2026-01-01T00:00:00Z")
     assert weighed.exit_code == Exit.VERIFICATION_FAILED
     proposed = shown(interlock("alice", "propose", draft, "--reason", "faster", "-o", "json"))

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from policies import authoring, gate, packs
+from policies import authoring, gate, golden, packs
 from policies.engine import embedded
 from policies.engine.process import EvaluatorProcess
 from policies.errors import PolicyRefused
@@ -156,3 +156,33 @@ def test_a_draft_is_refused_with_its_findings(name: str, pack: PackSource, code:
 def test_a_sound_draft_passes() -> None:
     tests = TESTS + 'test_yes if data.interlock.main.effect == "DENY" with input as {}'
     authoring.check({"mine": PackSource(HEAD + GRANT, {"n": 1}, tests)}, confined_only=False)
+
+
+@pytest.mark.parametrize("name", [*packs.PLATFORM, "Mine", "mine.rego", "", "1st", "m" * 49])
+def test_no_pack_has_the_name_of_a_part_of_interlock_or_an_odd_one(name: str) -> None:
+    assert not authoring.allowed_name(name)
+
+
+IMITATIONS = [
+    'sprintf("interlock.%s", ["pep"])',
+    'concat(".", ["interlock", "main"])',
+    'concat(".", ["interlock", "packs", "triage", "write"])',
+    'concat("", ["interlock.packs.mine", "field"])',
+]
+
+
+@pytest.mark.parametrize("rule", IMITATIONS)
+def test_a_rule_that_is_named_like_ours_while_it_runs_is_denied_under_our_own_name(
+    author: EvaluatorProcess, rule: str
+) -> None:
+    """The gate cannot see it: the master decision does."""
+    source = f'{HEAD}findings contains {{"effect": "ALLOW", "code": "c", "rule": {rule}, "message": "m"}}\n{GRANT}'
+    assert gate.inspect_pack("mine", tree(author, source), source) == []
+    sources = {"mine": PackSource(source)}
+    program = {"modules": authoring.modules(sources), "data": authoring._trial_data(sources)}
+    common = {"key": rule, "entrypoint": "interlock.main.decision"}
+    author.ask({"verb": "load", **program, **common}, deadline_s=5)
+    document = golden.over(golden.BASE, {"resource": {"tool": "a.b"}})
+    answer = author.ask({"verb": "evaluate", "document": document, **common}, deadline_s=5)
+    assert [(reason["rule"], reason["code"]) for reason in answer["reasons"]] == [("interlock.main", "bad_finding")]
+    assert answer["effect"] == "DENY"
