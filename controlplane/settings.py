@@ -133,7 +133,7 @@ DATABASES = {
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- queue: wake-ups only, the rows are the truth -------------------------------------------------------------
-_BROKERS = {
+_BROKERS: dict[str, dict[str, object]] = {
     "postgres": {"broker_class": "workflows.broker.PostgresBroker"},
     "redis": {"redis": env.text("INTERLOCK_REDIS_URL", "redis://localhost:6379/0")},
     "sqs": {"sqs": {"receive_message_wait_time_seconds": 20}},  # region and credentials as boto3 finds them
