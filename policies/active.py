@@ -29,6 +29,7 @@ _opened_lock = Lock()
 _watch = freshness.Watch()
 _REMEMBERED = 1024
 _activations: dict[UUID, Activation] = {}
+_last_asked: dict[UUID, frozenset[Asked]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,17 @@ class Active:
 def of(environment_id: UUID) -> Active:
     """What decides in the environment now. Raises PointFailure `bundle_missing`, `bundle_stale`, `bundle_invalid`."""
     statement, contents = in_force(environment_id)
-    return Active(statement, contents.program(statement))
+    found = Active(statement, contents.program(statement))
+    _last_asked[environment_id] = found.asked
+    while len(_last_asked) > _REMEMBERED:
+        _last_asked.pop(next(iter(_last_asked)))
+    return found
+
+
+def last_asked(environment_id: UUID) -> frozenset[Asked]:
+    """What else the policy that this process saw last wants to be asked about: known without a statement, and no older
+    than its last decision there."""
+    return _last_asked.get(environment_id, frozenset())
 
 
 def in_force(environment_id: UUID) -> tuple[Statement, Contents]:

@@ -103,6 +103,7 @@ class Run(Moving):
 
     state = models.CharField(max_length=16, default=RunState.QUEUED, choices=_choices(RunState))
     waits_for = models.CharField(max_length=16, blank=True, default=WaitReason.NONE)
+    step_rules = models.BooleanField(default=False, help_text="the policy that admitted it has rules for steps")
     stop = models.CharField(max_length=16, blank=True, help_text="why it must not go on: cancelled, halted")
     code = models.CharField(max_length=80, blank=True)
     detail = models.CharField(max_length=500, blank=True)

@@ -3,26 +3,20 @@
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import cache
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
 from controlplane.lib import clock, ids
 from policies.asking import Occasion
-from policies.types import Decision, Effect
-from tenants.actors import Actor
+from policies.types import Asked, Decision, Effect
 from tenants.models import Membership
 from workflows import locks
 from workflows.engine import ending
+from workflows.engine.door import Decide
 from workflows.engine.work import Work
 from workflows.types import RunState
 
 MOST_WAIT_S = 300
-
-
-class Decide(Protocol):
-    """`policies.services.decide_many`."""
-
-    def __call__(self, questions: Sequence[Occasion], *, actor: Actor) -> list[Decision]: ...
 
 
 def admitted(works: Sequence[Work], decide: Decide) -> list[Work]:
@@ -35,18 +29,26 @@ def admitted(works: Sequence[Work], decide: Decide) -> list[Work]:
 
 def asked(works: Sequence[Work], decide: Decide) -> list[Decision]:
     """What the policy says about starting these runs."""
-    roles = cache(_roles)
+    roles = cache(roles_of)
     questions = [_question(work, roles(work.run.starter_id, work.run.workspace_id)) for work in works]
     return decide(questions, actor=works[0].engine) if works else []
 
 
 def _question(work: Work, roles: list[str]) -> Occasion:
     run = work.run
-    return Occasion(_document(work, roles), run.workspace_id, run.environment_id, run.pk, None)
+    workflow = {"type": "workflow", "workflow": run.workflow_name, "workflow_version": run.workflow_version}
+    return occasion(work, roles, action="workflow.start", resource=workflow)
+
+
+def occasion(work: Work, roles: list[str], *, action: str, resource: dict[str, Any]) -> Occasion:
+    """A question of the runtime about a run; `roles` are its starter's."""
+    run = work.run
+    document = _document(work, roles, action, resource)
+    return Occasion(document, run.workspace_id, run.environment_id, run.pk, None)
 
 
 def _admit(work: Work, decision: Decision) -> bool:
-    locks.change(work.run, policy_revision=decision.revision[:80])
+    locks.change(work.run, policy_revision=decision.revision[:80], step_rules=Asked.STEPS in decision.asked)
     if decision.effect is Effect.ALLOW:
         return True
     _turn_away(work, decision)
@@ -55,14 +57,18 @@ def _admit(work: Work, decision: Decision) -> bool:
 
 def _turn_away(work: Work, decision: Decision) -> None:
     if decision.effect is Effect.THROTTLE:
-        wait = timedelta(seconds=min(max(decision.retry_after_s, 1), MOST_WAIT_S))
-        locks.let_go(work.run, wake_at=work.now + wait, crashes=0)
+        locks.let_go(work.run, wake_at=work.now + timedelta(seconds=wait_s(decision)), crashes=0)
         return
     words = "; ".join(f"{reason.code}: {reason.message}" for reason in decision.reasons)
     ending.close(work, RunState.REJECTED, "policy_denied", detail=words or decision.effect.value)
 
 
-def _document(work: Work, roles: list[str]) -> dict[str, Any]:
+def wait_s(decision: Decision) -> int:
+    """How long a throttled run waits."""
+    return min(max(decision.retry_after_s, 1), MOST_WAIT_S)
+
+
+def _document(work: Work, roles: list[str], action: str, resource: dict[str, Any]) -> dict[str, Any]:
     run, starter = work.run, work.starter
     return {
         "schema": "interlock.input/1",
@@ -71,18 +77,14 @@ def _document(work: Work, roles: list[str]) -> dict[str, Any]:
         "tenant": str(run.tenant_id),
         "workspace": str(run.workspace_id),
         "environment": run.environment.slug,
-        "action": "workflow.start",
+        "action": action,
         "subject": {
             "id": str(starter.id),
             "type": starter.kind,
             "roles": roles,
             "on_behalf_of": str(starter.on_behalf_of) if starter.on_behalf_of else None,
         },
-        "resource": {
-            "type": "workflow",
-            "workflow": run.workflow_name,
-            "workflow_version": run.workflow_version,
-        },
+        "resource": resource,
         "context": {
             "now_ns": clock.now_ns(),
             "run_id": str(run.pk),
@@ -94,6 +96,6 @@ def _document(work: Work, roles: list[str]) -> dict[str, Any]:
     }
 
 
-def _roles(user_id: UUID, workspace_id: UUID) -> list[str]:
+def roles_of(user_id: UUID, workspace_id: UUID) -> list[str]:
     rows = Membership.objects.filter(user_id=user_id, workspace_id=workspace_id)
     return sorted(rows.values_list("role", flat=True))

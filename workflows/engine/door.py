@@ -1,10 +1,19 @@
-"""The gateway as the engine uses it."""
+"""The gateway and the policy as the engine uses them."""
 
+from collections.abc import Sequence
 from typing import Protocol
 from uuid import UUID
 
 from connectors.calls import CallSpec, CallStatus
+from policies.asking import Occasion
+from policies.types import Decision
 from tenants.actors import Actor
+
+
+class Decide(Protocol):
+    """`policies.services.decide_many`."""
+
+    def __call__(self, questions: Sequence[Occasion], *, actor: Actor) -> list[Decision]: ...
 
 
 class Gateway(Protocol):

@@ -13,9 +13,9 @@ from controlplane.lib.errors import LostRace
 from controlplane.lib.logs import bind, get_logger
 from workflows import locks
 from workflows.backoff import delay_s
-from workflows.engine import letters
-from workflows.engine.admission import Decide, admitted
-from workflows.engine.door import Gateway
+from workflows.engine import letters, permits
+from workflows.engine.admission import admitted
+from workflows.engine.door import Decide, Gateway
 from workflows.engine.flushing import flush
 from workflows.engine.outward import Answer, Outward, make
 from workflows.engine.performing import perform
@@ -87,24 +87,30 @@ class Engine:
             return
         while call is not None:
             answer = make(call, self.gateway)
-            call = _look(lease, call, answer, hand_over=leaving() or clock.monotonic() >= until)
+            late = leaving() or clock.monotonic() >= until
+            call = _look(lease, call, answer, hand_over=late, decide=self.decide)
 
     @transaction.atomic(durable=True)
     def _wave(self, leases: Sequence[Lease]) -> list[tuple[Lease, Outward]]:
         works = Work.load_all(leases)
-        begun = [(work.lease, _next(work)) for work in admitted(works, self.decide)]
+        for work in works:
+            work.decide = self.decide
+        going = admitted(works, self.decide)
+        permits.ask_ahead(going)
+        begun = [(work.lease, _next(work)) for work in going]
         flush(works)
         return [(lease, call) for lease, call in begun if call is not None]
 
 
 @transaction.atomic(durable=True)
-def _look(lease: Lease, made: Outward, answer: Answer, *, hand_over: bool) -> Outward | None:
+def _look(lease: Lease, made: Outward, answer: Answer, *, hand_over: bool, decide: Decide) -> Outward | None:
     """Write down what the last call did and decide what comes next, in one transaction; None: stop here.
 
     The next call is made after this commits: a crash in between repeats the call, and the gateway knows it by
     its idempotency key.
     """
     work = Work.load(lease)
+    work.decide = decide
     settle(work, work.steps[made.step], answer)
     call = _next(work)
     if call is not None and hand_over:

@@ -1,14 +1,16 @@
 """The moves of `plan`, performed on rows. Each answers with what comes next: look again, make a call, or stop."""
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
 
 from approvals import services as approvals
 from connectors.services import may_have_landed
 from controlplane.lib.errors import DomainError
+from workflows import locks
 from workflows.definition.model import StepKind
-from workflows.engine import ending, kinds, loops, sub_runs
+from workflows.engine import ending, kinds, loops, permits, sub_runs
 from workflows.engine.arguments import outputs, wanted
 from workflows.engine.outward import call_key, recalling
 from workflows.engine.result import Next, Result
@@ -59,7 +61,24 @@ def _ready(work: Work, move: Ready) -> Result:
 def _start(work: Work, move: Start) -> Result:
     """Condition and arguments are evaluated once; what goes wrong there goes wrong for good."""
     step = work.steps[move.step]
-    return _tried(work, step, kinds.start) if _wanted(work, step) else Next.AGAIN
+    return _permitted(work, step) if _wanted(work, step) else Next.AGAIN
+
+
+def _permitted(work: Work, step: Step) -> Result:
+    permit = permits.may_run(work, step)
+    if permit.allowed:
+        return _tried(work, step, kinds.start)
+    if permit.wait_s:
+        return _hold_back(work, permit.wait_s)
+    give_up(work, step, code="policy_denied", detail=permit.words)
+    return Next.AGAIN
+
+
+def _hold_back(work: Work, seconds: int) -> Result:
+    """The whole run comes again later, or now if something happened since it was looked at."""
+    wait = timedelta(seconds=0 if work.run.nudged else seconds)
+    locks.let_go(work.run, wake_at=work.now + wait, crashes=0)
+    return Next.STOP
 
 
 def _wanted(work: Work, step: Step) -> bool:

@@ -9,10 +9,12 @@ from typing import Any
 from controlplane.lib import clock
 from controlplane.lib.canonical import canonical, sha256_hex
 from controlplane.lib.errors import LostRace
+from policies.types import Decision
 from tenants import payloads, quick, scope
 from tenants.actors import Actor
 from workflows import halting, locks
 from workflows.definition.model import Definition, StepSpec
+from workflows.engine.door import Decide
 from workflows.engine.picture import is_awaited, picture
 from workflows.models import Run, Step
 from workflows.pinned import pinned
@@ -27,7 +29,8 @@ class Work:
     """Valid inside the transaction that loaded it. `now` stands still for one look.
 
     Rows move in memory; content (`keep`), events (`record`), new steps (`add`) and the wish to be woken again
-    (`ring`) are collected. `flushing.flush` writes all of it at the end of the look.
+    (`ring`) are collected. `flushing.flush` writes all of it at the end of the look. `permits`: what policy has said
+    of steps in this look.
     """
 
     run: Run
@@ -39,6 +42,8 @@ class Work:
     added: list[Step] = field(default_factory=list)
     rings: bool = False
     closed: bool = False
+    decide: Decide | None = None
+    permits: dict[str, Decision] = field(default_factory=dict)
 
     @classmethod
     def load(cls, lease: locks.Lease) -> "Work":

@@ -11,7 +11,7 @@ from controlplane.lib.events import Committed
 from evidence.services import record
 from metering.services import run_cost
 from policies.services import decide_many
-from policies.types import Effect
+from policies.types import Asked, Effect
 from tenants.actors import Actor
 from tenants.models import Environment
 from tenants.permissions import Perm, require
@@ -53,6 +53,7 @@ def _opened(order: starting.Order) -> tuple[Work, Admission]:
     require(order.starter, Perm.START_RUN, environment.workspace_id)
     work = rows_of(order)
     decision = admission.asked([work], decide_many)[0]
+    work.run.step_rules = Asked.STEPS in decision.asked
     return work, Admission(decision.effect, tuple(decision.reasons), decision.revision)
 
 

@@ -15,12 +15,13 @@ from connectors.gateway.marks import Deed, Mark
 from connectors.types import Kind
 from controlplane.lib import clock
 from controlplane.lib.errors import DomainError
+from policies.services import decide_many
 from policies.types import Effect
 from workflows import starting
 from workflows.definition.expressions import steps_named
 from workflows.definition.graph import order_of
 from workflows.definition.model import StepKind
-from workflows.engine import kinds, loops
+from workflows.engine import kinds, loops, permits
 from workflows.engine.arguments import filled, wanted
 from workflows.engine.outward import spec_of
 from workflows.engine.work import Work
@@ -51,6 +52,7 @@ def rows_of(order: starting.Order) -> Work:
     evaluated with is read here: they are played outside of it."""
     run, steps = starting.sketch(order)
     work = Work(run, {step.key: step for step in steps}, clock.now(), {run.trigger_digest: order.trigger})
+    work.decide = decide_many
     pinned(run.version_id)
     return work
 
@@ -88,9 +90,22 @@ class Stage:
             if not wanted(self.work, step):
                 step.state = StepState.SKIPPED
                 return [self._scene(step, Would.SKIPPED)]
+            if refused := self._refused(step):
+                return [refused]
             return self._loop(step) if step.parallel is not None else _KINDS[StepKind(step.kind)](self, step)
         except DomainError as error:
             return [self._scene(step, Would.FAILS, code=error.code, detail=error.detail)]
+
+    def _refused(self, step: Step) -> Scene | None:
+        """What a real run would hear when the step begins."""
+        if not permits.asks(self.work):
+            return None
+        with transaction.atomic():
+            permit = permits.may_run(self.work, step)
+        if permit.allowed:
+            return None
+        would = Would.HELD if permit.wait_s else Would.DENIED
+        return self._scene(step, would, code="policy_denied", detail=permit.words)
 
     def _settled(self, step: Step, scenes: list[Scene]) -> list[Scene]:
         """What the steps after this one may count on."""
@@ -116,7 +131,7 @@ class Stage:
     def _item(self, item: Step) -> list[Scene]:
         """One item may fail where another does not."""
         try:
-            return _KINDS[StepKind(item.kind)](self, item)
+            return [refused] if (refused := self._refused(item)) else _KINDS[StepKind(item.kind)](self, item)
         except DomainError as error:
             return [self._scene(item, Would.FAILS, code=error.code, detail=error.detail)]
 
@@ -165,6 +180,7 @@ class Stage:
         with transaction.atomic():
             inner = rows_of(kinds.order_of(self.work, step))
         run = inner.run
+        run.step_rules = self.work.run.step_rules
         prefix = f"{self._name(step)}/"
         inside = replace(self, work=inner, prefix=prefix, open=set(), stopped=set())
         scenes = inside.play()
