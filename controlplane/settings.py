@@ -226,6 +226,7 @@ SPECTACULAR_SETTINGS = {
         "OutcomeAnswerEnum": "controlplane.api.reconcile.ANSWERS",
         "AttentionAnswerEnum": "workflows.services.ANSWERS",
         "SimulationStateEnum": "controlplane.api.simulations.STATES",
+        "PolicyDraftStateEnum": "controlplane.api.policy_drafts.STATES",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

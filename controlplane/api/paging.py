@@ -4,6 +4,7 @@ import base64
 import binascii
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
@@ -21,6 +22,7 @@ PARAMETERS = [
 ]
 
 
+@cache
 def page_of(item: type[serializers.Serializer[Any]]) -> serializers.Serializer[Any]:
     """The envelope of a page of `item`, for the schema."""
     fields = {"results": item(many=True), "next_cursor": serializers.CharField(allow_null=True)}
