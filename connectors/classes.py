@@ -8,7 +8,7 @@ connector instance adds (`ConnectorInstance.classes`). It can only add. Pure.
 any value but an empty one) in a field of this name, at any depth, holds them; that is known when it is there.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -57,6 +57,11 @@ def brought(action: Action, classes: Classes) -> frozenset[str]:
     """
     declared = () if action.kind is Kind.MODEL else action.data_classes
     return frozenset(declared) | frozenset(classes.get("tools", {}).get(action.tool, ()))
+
+
+def of_events(actions: Iterable[Action], classes: Classes) -> frozenset[str]:
+    """What an event of an instance may hold: whatever can be read there."""
+    return frozenset(name for action in actions if action.kind is Kind.READ for name in brought(action, classes))
 
 
 def found(classes: Classes, output: JsonObject) -> frozenset[str]:

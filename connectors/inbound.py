@@ -8,10 +8,11 @@ from uuid import UUID
 
 from django.db import transaction
 
-from connectors import access, ports
+from connectors import access, classes, ports
 from connectors.errors import DeliveryNotJson, DeliveryTooLarge
 from connectors.events import WebhookBodyChanged, WebhookReceived
-from connectors.models import SlackDelivery, WebhookDelivery, WebhookEndpoint
+from connectors.gateway import tools
+from connectors.models import ConnectorInstance, SlackDelivery, WebhookDelivery, WebhookEndpoint
 from connectors.types import JsonObject
 from connectors.webhooks import Verified, verify
 from controlplane.lib import clock
@@ -120,5 +121,10 @@ def _tell(endpoint: WebhookEndpoint, delivery: WebhookDelivery, content: JsonObj
             webhook_id=delivery.webhook_id,
             body=content,
             sender=sender,
+            data_classes=_held_by(endpoint.instance),
         )
     )
+
+
+def _held_by(instance: ConnectorInstance) -> frozenset[str]:
+    return classes.of_events(tools.manifest_of(instance).actions.values(), instance.classes)

@@ -15,7 +15,7 @@ class Delivery:
     """A verified webhook, taken in once. `body` is what the sender says: read the record, do not trust it.
 
     `sender` is the service identity of the endpoint; `event` what a delivery to it means
-    (`incident.created`); `connector` the instance's name, `driver` its kind.
+    (`incident.created`); `connector` the instance's name, `driver` its kind. `data_classes`: what the body may hold.
     """
 
     delivery_id: UUID
@@ -28,6 +28,7 @@ class Delivery:
     webhook_id: str
     body: JsonObject
     sender: Actor
+    data_classes: frozenset[str] = frozenset()
 
 
 class Received(Protocol):

@@ -34,3 +34,9 @@ def record_of(driver_name: str, tool: str, args: JsonObject) -> str:
     when it is about none. Raises UnknownDriver."""
     about = driver(driver_name).records.get(tool)
     return f"{driver_name}/{about.named(args)}" if about else ""
+
+
+def record_of_event(driver_name: str, event: str, data: JsonObject) -> str:
+    """The record that an event tells about, as `record_of` names it; empty when that is not known."""
+    about = driver(driver_name).events.get(event)
+    return f"{driver_name}/{about.named(data)}" if about and about.names(data) else ""

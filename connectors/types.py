@@ -301,10 +301,14 @@ class About:
         """Like `incident/<sys_id>`."""
         return "/".join((self.kind, *(str(args[name]) for name in self.by)))
 
+    def names(self, data: JsonObject) -> bool:
+        """Whether the data says which record it is."""
+        return all(isinstance(data.get(name), str) and data[name] for name in self.by)
+
 
 class Driver(Protocol):
-    """One vendor: its verbs by tool name, and which tools are about a record. The keys of `verbs` equal the tools of
-    its manifest."""
+    """One vendor: its verbs by tool name, and which tools and events are about a record. The keys of `verbs` equal the
+    tools of its manifest."""
 
     @property
     def name(self) -> str: ...
@@ -314,3 +318,6 @@ class Driver(Protocol):
 
     @property
     def records(self) -> Mapping[str, About]: ...
+
+    @property
+    def events(self) -> Mapping[str, About]: ...

@@ -7,6 +7,8 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
+from connectors import registry
+from connectors.gateway import history
 from connectors.ports import Delivery
 from controlplane.lib import clock, ids
 from controlplane.lib.canonical import Json, canonical, digest, sha256_hex
@@ -120,7 +122,16 @@ def _sketched(order: Order, ground: _Ground) -> tuple[Run, list[Step]]:
 
 def by_webhook(delivery: Delivery) -> None:
     """Bound to `connectors.ports.received`: start every workflow of the workspace that waits for this event."""
-    begin_many([_order_of(delivery, version) for version in _listening(delivery)])
+    runs = begin_many([_order_of(delivery, version) for version in _listening(delivery)])
+    record = registry.record_of_event(delivery.driver, delivery.event, _event_of(delivery))
+    history.begin(
+        history.Given(run.origin_run_id or run.pk, _names(run), delivery.data_classes, record) for run in runs
+    )
+
+
+def _names(run: Run) -> tuple[str, ...]:
+    """Of the ticket."""
+    return run.ticket_number, run.ticket_id
 
 
 def _order_of(delivery: Delivery, version: WorkflowVersion) -> Order:

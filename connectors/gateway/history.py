@@ -50,6 +50,16 @@ class Seen:
         return sum(self.versions.values())
 
 
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a run begins with: data classes, and the record that they come from, if that is known."""
+
+    run_id: UUID
+    tickets: tuple[str, ...]
+    classes: frozenset[str]
+    record: str = ""
+
+
 def read(call: ToolCall, record: str) -> Seen:
     """In one statement, with the record that the call is about."""
     return _seen(call, _rows([*_subjects(call), *_place(record)]))
@@ -76,10 +86,21 @@ def learn(call: ToolCall, bound: Bound, outcome: Outcome) -> None:
         return
     record = bound.record if call.kind == Kind.READ else ""
     inherited = marks.together(*(mark.sources for _, mark in _rows(_place(record)).values()))
-    told = classes.found(bound.draft.instance.classes, outcome.output)
-    new = (set(inherited) | told) - classes.OPEN
+    told = classes.found(bound.draft.instance.classes, outcome.output) - classes.OPEN
+    new = told | (set(inherited) - classes.OPEN)
     if new:
-        _raise(call, bound, marks.brought(new, bound.record, call.tool), told - classes.OPEN)
+        marked = dict.fromkeys(_place(bound.record) if told else (), marks.brought(told, bound.record, call.tool))
+        _raise({**dict.fromkeys(_subjects(call), marks.brought(new, bound.record, call.tool)), **marked})
+
+
+def begin(given: Iterable[Given]) -> None:
+    """Runs that begin with data of a vendor: what an event says was read by whoever sends it. Once, with the start."""
+    held: dict[str, Sources] = {}
+    for one in given:
+        sources = marks.brought(one.classes - classes.OPEN, one.record, "trigger")
+        for subject in (_run(one.run_id), *_tickets(*one.tickets)) if sources else ():
+            held[subject] = marks.together(held.get(subject, {}), sources)
+    _raise(held)
 
 
 def forget(*, limit: int = 1000) -> int:
@@ -92,18 +113,18 @@ def _subjects(call: ToolCall) -> list[str]:
     """Messages of the platform itself have a history of their own and never void a decision about work."""
     if call.lane == Lane.SYSTEM:
         return [f"platform:{call.ticket or call.run_id}"]
-    run = [] if call.dry_run else [_of_run(call.origin_run_id or call.run_id)]
-    return [*run, *_tickets(call)]
+    run = [] if call.dry_run else [_run(call.origin_run_id or call.run_id)]
+    return [*run, *_tickets(call.ticket, call.ticket_id)]
 
 
-def _of_run(run_id: UUID) -> str:
+def _run(run_id: UUID) -> str:
     return f"run:{run_id}"
 
 
-def _tickets(call: ToolCall) -> list[str]:
-    """However it is spelt."""
-    names = {name.strip().casefold() for name in (call.ticket or "", call.ticket_id)}
-    return [f"ticket:{name}" for name in sorted(names) if name]
+def _tickets(*names: str | None) -> list[str]:
+    """However they are spelt."""
+    known = {(name or "").strip().casefold() for name in names}
+    return [f"ticket:{name}" for name in sorted(known) if name]
 
 
 def _place(record: str) -> list[str]:
@@ -117,7 +138,7 @@ def _rows(subjects: Iterable[str]) -> dict[str, tuple[int, Mark]]:
 
 
 def _seen(call: ToolCall, rows: Mapping[str, tuple[int, Mark]]) -> Seen:
-    own, tickets = _subjects(call), _tickets(call)
+    own, tickets = _subjects(call), _tickets(call.ticket, call.ticket_id)
     found = {subject: mark for subject, (_, mark) in rows.items()}
     about = [found.get(subject, marks.NOTHING) for subject in tickets if subject in own]
     ticket = None
@@ -149,12 +170,8 @@ def _left_at(call: ToolCall, bound: Bound, seen: Seen) -> dict[str, Mark]:
     return {subject: mark for subject, mark in after.items() if mark != before[subject]}
 
 
-def _raise(call: ToolCall, bound: Bound, sources: Sources, told: Iterable[str]) -> None:
+def _raise(held: Mapping[str, Sources]) -> None:
     """Until nobody was faster; by the second time the rows are locked, so the second time is the last."""
-    own = _subjects(call)
-    held = dict.fromkeys(own, sources)
-    if told:
-        held |= {subject: marks.brought(told, bound.record, call.tool) for subject in _place(bound.record)}
     for _ in range(3):
         rows = _rows(held)
         before = {subject: rows.get(subject, (0, marks.NOTHING)) for subject in held}
@@ -162,7 +179,7 @@ def _raise(call: ToolCall, bound: Bound, sources: Sources, told: Iterable[str]) 
         raised = {subject: mark for subject, mark in after.items() if mark != before[subject][1]}
         if _write(raised, {subject: version for subject, (version, _) in before.items()}) == len(raised):
             return
-    raise LostRace(f"the history of run {call.run_id} does not hold still")
+    raise LostRace(f"the histories of {', '.join(sorted(held))} do not hold still")
 
 
 def _write(raised: Mapping[str, Mark], versions: Mapping[str, int]) -> int:

@@ -28,7 +28,7 @@ class Tool:
 
 def resolve(instance: ConnectorInstance, tool: str, version: str) -> Tool:
     """Raises UnknownTool for another version than the instance pins, ManifestInvalid for a changed manifest."""
-    manifest = _manifest(instance.driver, instance.manifest_version, instance.manifest_digest)
+    manifest = manifest_of(instance)
     action = manifest.action(tool)
     if action.version != version:
         raise UnknownTool(f"{instance.name} offers {tool} {action.version}, not {version}")
@@ -37,8 +37,12 @@ def resolve(instance: ConnectorInstance, tool: str, version: str) -> Tool:
 
 def pinned_version(instance: ConnectorInstance, tool: str) -> str:
     """The version of a tool in the manifest that the instance pins."""
-    manifest = _manifest(instance.driver, instance.manifest_version, instance.manifest_digest)
-    return manifest.action(tool).version
+    return manifest_of(instance).action(tool).version
+
+
+def manifest_of(instance: ConnectorInstance) -> manifests.Manifest:
+    """The one that the instance pins; raises ManifestInvalid for a changed one."""
+    return _manifest(instance.driver, instance.manifest_version, instance.manifest_digest)
 
 
 def address(instance: ConnectorInstance) -> Instance:

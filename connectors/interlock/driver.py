@@ -21,6 +21,7 @@ class Ping:
 class InterlockDriver:
     name: str = "interlock"
     records: Mapping[str, About] = field(default_factory=dict)
+    events: Mapping[str, About] = field(default_factory=dict)
     verbs: Mapping[str, ReadVerbs | WriteVerbs] = field(
         default_factory=lambda: {"interlock.drill.ping": Ping(), "interlock.canary.ping": Ping()}
     )

@@ -123,6 +123,7 @@ class Generate:
 class LlmDriver:
     name: str = "llm"
     records: Mapping[str, About] = field(default_factory=dict)
+    events: Mapping[str, About] = field(default_factory=dict)
     verbs: Mapping[str, ReadVerbs] = field(default_factory=lambda: {"llm.generate": Generate()})
 
 

@@ -53,6 +53,13 @@ class ServiceNowDriver:
             "servicenow.task.restore": _TASK,
         }
     )
+    events: Mapping[str, About] = field(
+        default_factory=lambda: {
+            "incident.created": _INCIDENT,
+            "incident.changed": _INCIDENT,
+            "review.decided": _TASK,
+        }
+    )
     verbs: Mapping[str, ReadVerbs | WriteVerbs] = field(
         default_factory=lambda: {
             "servicenow.choices.get": GetChoices(),

@@ -25,6 +25,7 @@ class SlackDriver:
             "slack.usergroup.update": _USERGROUP,
         }
     )
+    events: Mapping[str, About] = field(default_factory=dict)
     verbs: Mapping[str, ReadVerbs | WriteVerbs] = field(
         default_factory=lambda: {
             "slack.message.get": GetMessage(),

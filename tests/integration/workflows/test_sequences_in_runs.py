@@ -7,11 +7,12 @@ import pytest
 from django.db import transaction
 
 from connectors.models import ToolCall
+from connectors.ports import Delivery
 from controlplane.lib.ids import uuid7
 from policies.types import PackSource
 from tests import gateway_ground as ground
 from tests.integration.workflows.flow import HEAD
-from workflows import services
+from workflows import services, starting
 from workflows.engine import sub_runs
 from workflows.models import Run, Step
 from workflows.types import RunState
@@ -151,6 +152,54 @@ def test_a_second_attempt_knows_what_the_first_one_read(stage: Stage) -> None:
     assert (end.state in ENDED, end.origin_run_id, stage.told()) == (True, first.pk, [])
     with transaction.atomic():
         assert Step.objects.get(run=again, key="incident").call_id is None
+
+
+HEARD = 'trigger: {webhook: {connector: servicenow, event: incident.created, key: "${{ event.sys_id }}"}}\n'
+LOUD_EVENT = f"""\
+{HEARD}steps:
+  - {{id: tell, {TELL % '"${{ trigger.short_description }}"'}}}
+"""
+ECHO = f"""\
+{HEARD}steps:
+  - id: write
+    call: servicenow.incident.update
+    with: {{sys_id: "${{{{ trigger.sys_id }}}}", fields: {{}}, work_note: "${{{{ trigger.short_description }}}}"}}
+"""
+
+
+def _heard(stage: Stage) -> Run:
+    """An event of the vendor comes in, with what stands in the record."""
+    data = {"sys_id": stage.sys_id, "number": "INC1", "short_description": "Abel Tuter is ill"}
+    delivery = Delivery(
+        delivery_id=uuid7(),
+        endpoint_id=uuid7(),
+        workspace_id=stage.side.workspace.id,
+        environment_id=stage.side.environment.id,
+        connector="servicenow",
+        driver="servicenow",
+        event="incident.created",
+        webhook_id="w",
+        body={"data": data},
+        sender=stage.floor.sender,
+        data_classes=frozenset({"internal", "personal"}),
+    )
+    with transaction.atomic():
+        starting.by_webhook(delivery)
+        return Run.objects.get(workflow_name="told")
+
+
+def test_what_an_event_says_is_not_told_to_everybody_either(stage: Stage) -> None:
+    """Nothing was read: the vendor has sent it along."""
+    stage.publish(told=LOUD_EVENT)
+    run = stage.drive(_heard(stage))
+    assert (run.state in ENDED, stage.told()) == (True, [])
+    assert stage.refused() == {"carries_data"}
+
+
+def test_what_an_event_says_may_go_back_to_its_record(stage: Stage) -> None:
+    stage.publish(told=ECHO)
+    run = stage.drive(_heard(stage))
+    assert run.state == RunState.SUCCEEDED, stage.floor.story(run)
 
 
 def test_the_team_is_told(stage: Stage) -> None:

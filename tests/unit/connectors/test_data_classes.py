@@ -86,3 +86,15 @@ def test_a_record_is_the_same_for_every_tool_of_it() -> None:
     write = registry.record_of("servicenow", "servicenow.incident.update", {"sys_id": "1", "fields": {}})
     assert read == write == "servicenow/incident/1"
     assert registry.record_of("servicenow", "servicenow.choices.get", {}) == ""
+
+
+def test_an_event_may_hold_whatever_can_be_read_at_its_instance() -> None:
+    read, model = replace(TOOL, kind=Kind.READ), replace(TOOL, kind=Kind.MODEL, data_classes=("health",))
+    assert classes.of_events([read, model, TOOL], MARKED) == {"ticket", "internal", "secret"}
+
+
+def test_an_event_is_about_the_record_that_it_names() -> None:
+    told = registry.record_of_event("servicenow", "incident.created", {"sys_id": "1"})
+    assert told == "servicenow/incident/1"
+    assert registry.record_of_event("servicenow", "incident.created", {"sys_id": 1}) == ""
+    assert registry.record_of_event("servicenow", "something.else", {"sys_id": "1"}) == ""
