@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import transaction
 
 from controlplane.lib import clock
-from policies import authoring, bundles, contract, impact, point
+from policies import authoring, bundles, canary, contract, impact, point
 from policies.bundles import ROOT, Contents
 from policies.engine import workshop
 from policies.engine.pool import LOAD_S, loading
@@ -181,6 +181,7 @@ def _batch(selection: Selection, before: UUID | None, size: int) -> list[Row]:
     rows = DecisionRecord.objects.filter(
         environment_id=selection.environment_id, decided_at__gte=selection.since, decided_at__lt=selection.until
     )
+    rows = rows.exclude(workflow=canary.WORKFLOW)
     if before is not None:
         rows = rows.filter(pk__lt=before)
     return [(row, _input(row)) for row in rows.order_by("-pk")[:size]]

@@ -12,6 +12,7 @@ from django.db.models import Q, QuerySet
 
 from controlplane.lib import ids
 from controlplane.lib.errors import Invalid
+from policies import canary
 from policies.models import DecisionReason, DecisionRecord
 from policies.types import Effect
 
@@ -60,7 +61,10 @@ class Wanted:
 
 
 def among(rows: QuerySet[DecisionRecord], wanted: Wanted, environment_ids: list[UUID]) -> QuerySet[DecisionRecord]:
-    """The rows that are wanted; `environment_ids` are those that `wanted.environments` names."""
+    """The rows that are wanted; `environment_ids` are those that `wanted.environments` names.
+
+    Those of the canary, one a minute, are shown to whoever asks for its workflow or tool.
+    """
     texts = dict(wanted.texts)
     reason = {name: texts.pop(name) for name in ("rule", "code") if name in texts}
     if wanted.effects:
@@ -69,6 +73,8 @@ def among(rows: QuerySet[DecisionRecord], wanted: Wanted, environment_ids: list[
         rows = rows.filter(environment_id__in=environment_ids)
     if reason:
         rows = rows.filter(pk__in=DecisionReason.objects.filter(**reason).values("decision_id"))
+    if not {"workflow", "tool"} & texts.keys():
+        rows = rows.exclude(workflow=canary.WORKFLOW)
     rows = rows.filter(**texts, **{_COLUMNS[name]: value for name, value in wanted.subjects.items()})
     return rows.filter(_range(wanted.since, wanted.until))
 

@@ -181,6 +181,7 @@ def _serve_raw(stub: Stub) -> ThreadingHTTPServer:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
+            body = gzip.decompress(body) if self.headers["Content-Encoding"] == "gzip" else body
             stub.seen.append({"path": self.path, **dict(self.headers)})
             time.sleep(stub.wait_s)
             self._send(*stub.answer(json.loads(body) if body else {}))

@@ -15,9 +15,10 @@ from connectors.models import CallAttempt, Enforcement, History, ToolCall
 from controlplane.lib import clock
 from evidence.models import Event
 from metering.models import Reservation, UsageRow
-from policies import point
+from policies import access, point
 from policies.engine.protocol import PointFailure
 from policies.models import DecisionRecord
+from policies.searching import Wanted
 from policies.types import PackSource
 from tenants import halts, triggers
 from tenants.triggers import Rule
@@ -153,3 +154,11 @@ def test_a_halt_does_not_stop_the_proof(ready: SimpleNamespace) -> None:
     halts.engage(scope=halts.Scope(halts.Kind.TENANT), mode="freeze", reason="drill", actor=ready.admin)
     enforcement.try_due()
     assert seen(ready, ready.admin) == [Light.ENFORCING]
+
+
+def test_the_canary_is_not_among_the_decisions_about_work_unless_it_is_asked_for(ready: SimpleNamespace) -> None:
+    enforcement.try_due()
+    with transaction.atomic():
+        assert access.list_decisions(ready.admin) == []
+        [row] = access.list_decisions(ready.admin, wanted=Wanted(texts={"workflow": "interlock-canary"}))
+    assert row.tool == "interlock.canary.ping"

@@ -16,14 +16,15 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from controlplane.lib import clock
-from policies import active, packs, point, publishing, serving
+from policies import active, contract, packs, point, publishing, serving
 from policies.engine.egress_opa import Address, ServerPoint
 from policies.engine.embedded import EmbeddedPoint
 from policies.models import PointDecision, PointStatus
-from policies.types import Effect
+from policies.types import Effect, Verdict
 from tenants import scope, services
 from tenants.roles import Role
 from tests import opa_servers, policy_ground
+from tests.corpus import decisions
 from tests.opa_servers import Stub, Tampered, until, verified
 from tests.policy_questions import question
 from tests.site import Site
@@ -118,21 +119,54 @@ def _decides_alike(a: SimpleNamespace, server: Any) -> None:
     assert len({ours["effect"] for ours, _ in answers}) == 3
 
 
+def test_both_engines_answer_the_whole_corpus_alike(a: SimpleNamespace, tmp_path: Path) -> None:
+    """Every pack that ships, all that can be said; questions of the contract, each answer read by the contract."""
+    assert set(decisions.shipped()) - {"says_everything"} == decisions.names(), "a new pack joins the corpus"
+    stub = Stub()
+    with scope.enter(a.tenant.id):
+        policy_ground.activate_packs(environment_id=a.environment.id, packs=decisions.shipped(), actor=a.admin)
+        found = active.of(a.environment.id)
+        stub.bundle = serving.bundle(environment_id=a.environment.id, actor=_server_actor(a)).content
+    server = opa_servers.start(tmp_path, settings_of(a, stub.url))
+    remote, embedded = ServerPoint(Address(server.url), deadline_s=5), EmbeddedPoint(deadline_s=5, confined_only=False)
+    name, revision = str(a.environment.id), found.program.revision
+    try:
+        until(lambda: server.status().get(name, {}).get("active_revision") == revision, "not pulled")
+        corpus = decisions.questions(a)
+        theirs = [remote.evaluate(found.program, document) for document in corpus]
+    finally:
+        server.stop()
+        stub.stop()
+    together = embedded.evaluate_many(found.program, corpus)
+    embedded.close()
+    assert theirs == together
+    verdicts = [_read(document, answer, found) for document, answer in zip(corpus, theirs, strict=True)]
+    assert len(corpus) > 200
+    assert {verdict.effect for verdict in verdicts} == set(Effect)
+    assert len({reason.code for verdict in verdicts for reason in verdict.reasons}) >= 12
+
+
+def _read(document: dict[str, Any], answer: Any, found: active.Active) -> Verdict:
+    contract.check_input(document)
+    told = {"request_id": document["request_id"], "revision": found.statement.revision, "seq": found.statement.seq}
+    return contract.read_decision(answer, **told, phase=contract.phase_of(document))
+
+
 @pytest.mark.skipif(opa_servers.program() is None, reason="needs a real opa: run `make opa` where Go exists")
 def test_a_real_server_reports_its_status_and_its_decisions(service: str, a: SimpleNamespace, tmp_path: Path) -> None:
     server = opa_servers.start(tmp_path, settings_of(a, service))
     try:
         _decides_alike(a, server)
         with scope.enter(a.tenant.id):
-            row = until(lambda: _read(PointStatus, a), "no status came")
+            row = until(lambda: _kept(PointStatus, a), "no status came")
             assert row.revision == active.of(a.environment.id).program.revision
-            logged = until(lambda: _read(PointDecision, a), "no decision log came")
+            logged = until(lambda: _kept(PointDecision, a), "no decision log came")
             assert (logged.path, logged.effect in set(Effect)) == ("interlock/main/decision", True)
     finally:
         server.stop()
 
 
-def _read(model: Any, a: SimpleNamespace) -> Any:
+def _kept(model: Any, a: SimpleNamespace) -> Any:
     from django.db import transaction
 
     with transaction.atomic():
