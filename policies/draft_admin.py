@@ -15,7 +15,7 @@ from tenants.admin_base import VerbAdmin
 from tenants.models import Environment
 from tenants.permissions import Perm
 
-TEXTS = {"source": "", "tests": "/tests", "golden": "/golden"}
+TEXTS = {"source": "", "tests": "/tests", "golden": "/golden", "configuration": "/data"}
 """Field → what findings add to the name of the pack when they are about it."""
 
 

@@ -30,6 +30,10 @@ def tree(author: EvaluatorProcess, source: str) -> Any:
     [
         ('x := http.send({"url": "u"})', "forbidden_builtin"),
         ('x := http["send"]({"url": "u"})', "forbidden_builtin"),
+        ('x if http.send({"url": "u"}).body.ok', "forbidden_builtin"),
+        ('x := opa.runtime().env["SECRET"]', "forbidden_builtin"),
+        ('x := [http.send({"url": "u"})][0].body', "forbidden_builtin"),
+        ('x := {"a": data.interlock.packs.other}["a"].grants', "foreign_data"),
         ("x := http[`send`]({})", "forbidden_builtin"),
         ("x if { json.marshal(1) with json.marshal as http.send }", "forbidden_builtin"),
         ("x := opa.runtime()", "forbidden_builtin"),
