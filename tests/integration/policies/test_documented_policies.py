@@ -5,9 +5,12 @@ import re
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
-import yaml
+from typer.main import get_command
 
+from controlplane.cli import policy_folder
+from controlplane.cli.main import app
 from policies import asking, authoring, contract, gate, voting
 from policies.types import Effect, PackSource
 
@@ -29,17 +32,14 @@ def examine(sources: dict[str, PackSource], *covering: str) -> Any:
     return authoring.examine(sources, confined_only=False, covering=covering, minimum=80)
 
 
-def test_the_pack_of_twenty_minutes_passes_every_check() -> None:
-    [configuration] = [json.loads(body) for kind, _, body in BLOCKS if kind == "json"]
-    about = yaml.safe_load(FILES["helpdesk/pack.yaml"])
-    pack = PackSource(
-        source=FILES["helpdesk/helpdesk.rego"],
-        data=configuration,
-        tests=FILES["helpdesk/helpdesk_test.rego"],
-        golden=yaml.safe_load(FILES["helpdesk/golden.yaml"]),
-        version=about["version"],
-    )
-    done = examine({about["name"]: pack}, about["name"])
+def test_the_pack_of_twenty_minutes_passes_every_check(tmp_path: Path) -> None:
+    """Read from a folder as the command line reads it."""
+    [configuration] = [body for kind, _, body in BLOCKS if kind == "json"]
+    (tmp_path / "helpdesk").mkdir()
+    for name, body in {**FILES, "helpdesk/data.json": configuration}.items():
+        (tmp_path / name).write_text(body)
+    read = policy_folder.read(tmp_path / "helpdesk")
+    done = examine({read.pack: PackSource(**read.body)}, read.pack)
     assert done.findings == []
     assert all(test["passed"] for test in [*done.tests, *done.golden])
     assert len(done.tests) == 4
@@ -68,3 +68,19 @@ def test_every_code_effect_and_obligation_is_explained() -> None:
         known |= {kinds["const"]} if "const" in kinds else set(kinds.get("enum", []))
     missing = sorted(name for name in known if f"`{name}`" not in TEXT and f'"{name}"' not in TEXT)
     assert missing == []
+
+
+COMMANDS = [
+    line.partition("#")[0].split() for kind, _, body in BLOCKS if kind == "console" for line in body.splitlines()
+]
+INLINE = [told.split() for told in re.findall(r"`(interlock [^`]+)`", TEXT)]
+
+
+@pytest.mark.parametrize("words", [*COMMANDS, *INLINE], ids=" ".join)
+def test_every_command_exists_with_its_options(words: list[str]) -> None:
+    command: Any = get_command(app)
+    for word in words[1:3]:
+        command = command.get_command(click.Context(command), word)
+        assert command is not None, word
+    known = {option for parameter in command.params for option in parameter.opts}
+    assert {word for word in words if word.startswith("--")} <= known
