@@ -91,4 +91,4 @@ def _distinct(found: list[Finding]) -> list[Finding]:
     kept: dict[tuple[str, int, int], Finding] = {}
     for finding in found:
         kept.setdefault((finding.module, finding.line, finding.column), finding)
-    return list(kept.values())
+    return sorted(kept.values(), key=lambda finding: (finding.module, finding.line, finding.column))

@@ -84,7 +84,12 @@ class Text:
         return next((token.place for token in named if token.column == 1), named[0].place if named else FIRST)
 
     def in_line(self, line: int, name: str) -> int:
-        """The column of a name or mark in a line; of the first thing in it when that is not there."""
+        """The column of a reference, name or mark in a line; of the first thing in it when that is not there."""
+        whole = (at[1] for path, at in self._references() if at[0] == line and ".".join(path) == name)
+        column = next(whole, 0)
+        return column or self._of_word(line, name)
+
+    def _of_word(self, line: int, name: str) -> int:
         here = [token for token in self.tokens if token.line == line]
         last = name.rpartition(".")[2]
         wanted = (token.column for token in here if token.text in (name, last))

@@ -17,10 +17,11 @@ from policies.types import Effect, PackSource
 
 _SEMVER = re.compile(r"(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})")
 FIRST_VERSION = "1.0.0"
-_SETS = frozenset({"grants", "undo_grants", "findings", "undo_findings", "post_findings"})
+_SETS = frozenset({"grants", "undo_grants", "findings", "undo_findings", "step_findings", "post_findings"})
 _FOR_PEOPLE = frozenset({"message", "title", "description"})
 _STRICTNESS = {effect.value: rank for rank, effect in enumerate(reversed(Effect))}
 _COMPUTED = "(computed)"
+_ENFORCEMENT, _OBSERVE = "enforcement", "observe"
 
 Tree = Mapping[str, Any]
 
@@ -45,11 +46,13 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Surface:
-    """What a pack promises: per contributed rule and code its effects and obligations; and all the rest, as digests."""
+    """What a pack promises: per contributed rule and code its effects and obligations; which rules are only observed;
+    and all the rest, as digests."""
 
     entries: Mapping[tuple[str, str, str], "Entry"]
     bodies: str
     config: Mapping[str, str]
+    observed: frozenset[str]
 
 
 @dataclass(slots=True)
@@ -110,7 +113,13 @@ def surface(pack: PackSource, tree: Tree) -> Surface:
         for member in _contributed(rule, constants):
             _note(entries, _name(rule), member)
     bodies = sha256_hex(repr(sorted(repr(_silent(rule)) for rule in rules)).encode())
-    return Surface(entries, bodies, {name: sha256_hex(repr(value).encode()) for name, value in pack.data.items()})
+    config = {name: sha256_hex(repr(value).encode()) for name, value in pack.data.items() if name != _ENFORCEMENT}
+    return Surface(entries, bodies, config, _observed(pack.data.get(_ENFORCEMENT, {})))
+
+
+def _observed(modes: Any) -> frozenset[str]:
+    listed = modes.items() if isinstance(modes, Mapping) else ()
+    return frozenset(str(rule) for rule, mode in listed if mode == _OBSERVE)
 
 
 def _entries(was: Surface, now: Surface) -> Iterator[Change]:
@@ -136,6 +145,8 @@ def _entry(told: str, was: Entry, now: Entry) -> Iterator[Change]:
 
 
 def _config(was: Surface, now: Surface) -> Iterator[Change]:
+    yield from (Change(Bump.MAJOR, f"{rule}: only observed") for rule in sorted(now.observed - was.observed))
+    yield from (Change(Bump.MINOR, f"{rule}: enforced") for rule in sorted(was.observed - now.observed))
     for name in sorted({*was.config, *now.config}):
         if name not in now.config:
             yield Change(Bump.MAJOR, f"configuration {name}: gone or renamed")
@@ -167,8 +178,9 @@ def _contributed(rule: Tree, constants: Mapping[str, Tree]) -> Iterator[Tree]:
 def _note(entries: dict[tuple[str, str, str], Entry], into: str, member: Tree) -> None:
     told = {_constant(name): value for name, value in _pairs(member)}
     entry = entries[into, _constant(told.get("rule", {})), _constant(told.get("code", {})) if "code" in told else ""]
+    observed = _ENFORCEMENT in told and _constant(told[_ENFORCEMENT]) == _OBSERVE
     if "effect" in told:
-        entry.effects.add(_constant(told["effect"]))
+        entry.effects.add(_OBSERVE if observed else _constant(told["effect"]))
     if "obligations" in told:
         entry.obligations.add(_obligations(told["obligations"]))
 

@@ -28,8 +28,9 @@ VOTERS = frozenset({Perm.APPROVE, Perm.ACTIVATE_POLICY})
 """Either of these lets a person vote."""
 
 SHORTEST_RANGE = timedelta(days=1)
+LATEST_END = timedelta(hours=1)
 FEWEST_MOST = 1_000
-"""A simulation that looked at less may have been cut to what is harmless."""
+"""A simulation that looked at less, or not at the last decisions, may have been cut to what is harmless."""
 
 RULES: Mapping[str, str] = MappingProxyType(
     {
@@ -37,7 +38,7 @@ RULES: Mapping[str, str] = MappingProxyType(
         "second_approver_high_risk_loosened": "It loosens decisions of risk high or above, or the terms of some.",
         "second_approver_not_simulated": "It was not weighed on recorded decisions.",
         "second_approver_not_covered": "Too few recorded decisions could be decided again to tell.",
-        "second_approver_cut_short": "The simulation looked at too short a time or at too few decisions.",
+        "second_approver_cut_short": "The simulation looked at too little, or not at the last decisions.",
         "second_approver_unanswered": "On some recorded decisions it gives no answer.",
     }
 )
@@ -157,8 +158,9 @@ def _approvals(draft: Draft) -> list[UUID]:
 
 
 def _cut_short(simulation: Simulation) -> bool:
-    cut = simulation.done >= simulation.most and simulation.most < FEWEST_MOST
-    return cut or simulation.until - simulation.since < SHORTEST_RANGE
+    few = simulation.done >= simulation.most and simulation.most < FEWEST_MOST
+    old = simulation.until < simulation.created_at - LATEST_END
+    return few or old or simulation.until - simulation.since < SHORTEST_RANGE
 
 
 def _count(report: Mapping[str, Any], name: str) -> int:
