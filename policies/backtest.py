@@ -1,5 +1,6 @@
 """Recorded decisions, decided again under the bundle that made them and under a candidate, in a child of its own."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,7 +25,6 @@ from policies.impact import Gap, Impact, Past
 from policies.models import Bundle, DecisionRecord, Standing
 from policies.types import Effect, PackSource, Verdict
 from tenants import payloads
-from tenants.errors import PayloadExpired
 
 BATCH = 200
 AT_ONCE = 50
@@ -184,15 +184,15 @@ def _batch(selection: Selection, before: UUID | None, size: int) -> list[Row]:
     rows = rows.exclude(workflow=canary.WORKFLOW)
     if before is not None:
         rows = rows.filter(pk__lt=before)
-    return [(row, _input(row)) for row in rows.order_by("-pk")[:size]]
+    found = list(rows.order_by("-pk")[:size])
+    contents = payloads.get_many([row.input_digest for row in found]) if found else {}
+    return [(row, _input(row, contents)) for row in found]
 
 
-def _input(row: DecisionRecord) -> dict[str, Any] | None:
-    try:
-        found: dict[str, Any] = payloads.get_json(row.input_digest)
-    except PayloadExpired:
-        return None
-    return found
+def _input(row: DecisionRecord, contents: Mapping[str, bytes]) -> dict[str, Any] | None:
+    """None when it is no longer kept."""
+    content = contents.get(row.input_digest)
+    return None if content is None else json.loads(content)
 
 
 Kept = tuple[DecisionRecord, Past, Document]

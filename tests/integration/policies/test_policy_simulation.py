@@ -89,7 +89,7 @@ def test_a_decision_that_does_not_come_out_as_recorded_proves_nothing(
     published: SimpleNamespace, ask: Ask, simulate: Callable[..., Simulation], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ask(reading(published))
-    monkeypatch.setattr(backtest, "_input", lambda _row: question(published, tool="nobody.knows"))
+    monkeypatch.setattr(backtest, "_input", lambda *_: question(published, tool="nobody.knows"))
     report = simulate(GENEROUS).report
     assert (report["covered"], report["not_covered"]) == (0, {"not_reproduced": 1})
 
