@@ -178,8 +178,8 @@ class DecisionRecord(TenantModel):
 
 
 class DecisionReason(TenantModel):
-    """A reason of a decision as a row, to search by. The database writes it with the decision (a trigger), so none is
-    without; operators on the JSON itself cannot use an index under row security."""
+    """A reason of a decision, or what was only observed, as a row to search by. The database writes it with the
+    decision (a trigger), so none is without; operators on the JSON cannot use an index under row security."""
 
     decision_id = models.UUIDField()
     effect = models.CharField(max_length=16)

@@ -50,6 +50,7 @@ ROW_OF = {
     "connectors": "connectors_connectorinstance",
     "dead-letters": "workflows_deadletter",
     "decisions": "policies_decisionrecord",
+    "drafts": "policies_draft",
     "redrive-jobs": "workflows_redrivejob",
     "redrives": "workflows_redrivejob",
     "environments": "tenants_environment",

@@ -13,8 +13,18 @@ from controlplane.lib.errors import Invalid
 from policies import access, searching
 from policies.models import DecisionReason, DecisionRecord
 from policies.searching import Wanted
+from policies.types import PackSource
+from tests import policy_ground
 from tests.policy_questions import question
 
+OBSERVED = """package interlock.packs.watch
+
+grants contains {"rule": "interlock.packs.watch"} if input.resource.tool == READ
+
+findings contains {
+	"effect": "DENY", "code": "watched", "rule": "interlock.packs.watch", "message": "m", "enforcement": "observe",
+} if input.action == "tool.call"
+"""
 Found = Callable[..., list[Any]]
 WRITE = "interlock.packs.triage.write"
 
@@ -92,6 +102,18 @@ def test_the_database_keeps_every_reason_to_search_by(decided: SimpleNamespace) 
     reasons = DecisionRecord.objects.get(pk=decided.denied.id).reasons
     assert sorted(rows) == sorted({(reason["rule"], reason["code"]) for reason in reasons})
     assert len(rows) == 2
+
+
+def test_what_is_only_observed_is_found_as_well(
+    published: SimpleNamespace, ask: Callable[..., Any], found: Found
+) -> None:
+    source = OBSERVED.replace("READ", '"a.b"')
+    policy_ground.activate_packs(
+        environment_id=published.environment.id, packs={"watch": PackSource(source)}, actor=published.actor
+    )
+    decision = ask(question(published, tool="a.b", kind="read", risk="low"))
+    assert (decision.effect, decision.reasons) == ("ALLOW", [])
+    assert found(code="watched") == found(rule="interlock.packs.watch") == [decision.id]
 
 
 PLANNED = {
