@@ -52,7 +52,7 @@ def watch(actor: Actor, activation_id: UUID) -> Watch:
 
 def _until(activation: Activation) -> datetime:
     following = Activation.objects.filter(environment_id=activation.environment_id, seq=activation.seq + 1).first()
-    end = following.activated_at if following else clock.now()
+    end = following.activated_at if following else clock.now() + timedelta(seconds=1)  # the last one counts too
     return min(end, activation.activated_at + LONGEST)
 
 
