@@ -9,7 +9,7 @@ from policies.engine.process import EvaluatorProcess
 from policies.engine.protocol import JsonObject, PointFailure, Program
 
 LOAD_S = 5.0
-PATIENCE_S = 0.02
+PATIENCE_S = 0.003
 """A question waits so long for a child that has its program, before another child has to load it."""
 
 Starter = Callable[[], EvaluatorProcess]

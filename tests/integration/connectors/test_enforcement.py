@@ -24,6 +24,7 @@ from tenants import halts, triggers
 from tenants.triggers import Rule
 from tests import gateway_ground as ground
 from tests.stand_ins import StandIns
+from workflows import sweeping
 
 GENEROUS = PackSource(
     'package interlock.packs.generous\n\ngrants contains {"rule": "anything"} if input.action == "tool.call"'
@@ -162,3 +163,10 @@ def test_the_canary_is_not_among_the_decisions_about_work_unless_it_is_asked_for
         assert access.list_decisions(ready.admin) == []
         [row] = access.list_decisions(ready.admin, wanted=Wanted(texts={"workflow": "interlock-canary"}))
     assert row.tool == "interlock.canary.ping"
+
+
+def test_the_sweeper_puts_it_through(ready: SimpleNamespace) -> None:
+    [chore] = [chore for chore in sweeping.CHORES if chore.work is enforcement.try_due]
+    assert timedelta(seconds=chore.every_s) < enforcement.EVERY
+    sweeping.attempt(chore)
+    assert seen(ready, ready.admin) == [Light.ENFORCING]
