@@ -19,13 +19,17 @@ class Mark(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule that was tried: how often, how often it came through, and the lines it stopped at when it did not."""
+    """A rule that was tried: how often, how often it came through, and the lines it stopped at when it did not.
+
+    `constant`: it has no body of its own, so there was nothing to try.
+    """
 
     module: str
     line: int
     tried: int
     fired: int
     stopped_at: tuple[int, ...]
+    constant: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,8 @@ def _rules(attempts: Iterable[_Attempt]) -> Iterator[Rule]:
         by_head[attempt.head].append(attempt)
     for (module, line), tries in sorted(by_head.items()):
         stopped = {place[1] for each in tries if not each.fired for place in each.failed}
-        yield Rule(module, line, len(tries), sum(each.fired for each in tries), tuple(sorted(stopped)))
+        constant = all(each.reached <= {each.head} for each in tries) and not stopped
+        yield Rule(module, line, len(tries), sum(each.fired for each in tries), tuple(sorted(stopped)), constant)
 
 
 def _marks(attempts: Iterable[_Attempt]) -> dict[str, dict[int, Mark]]:

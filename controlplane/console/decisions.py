@@ -11,6 +11,7 @@ from connectors import access as connectors
 from controlplane.console import duties, sources
 from controlplane.console.pages import PAGE, Page, older
 from controlplane.console.querystate import Allowed
+from controlplane.console.statuses import status
 from controlplane.lib import clock
 from controlplane.lib.errors import Invalid, NotFound
 from policies import access, explaining
@@ -52,7 +53,9 @@ class DecisionLog(Page):
     def _form(self) -> dict[str, Any]:
         now, query = clock.now(), self.query
         return {
-            "effects": [(effect.value, effect.value in query.values("effect")) for effect in Effect],
+            "effects": [
+                (effect.value, status(effect).word, effect.value in query.values("effect")) for effect in Effect
+            ],
             "places": [_place(row, query.values("environment")) for row in places.environments(self.actor)],
             "fields": [(*field, query.first(field[0])) for field in FIELDS],
             "since": _in_form(query.first("since")),
@@ -102,7 +105,7 @@ def _steps(traced: Traced) -> list[dict[str, Any]]:
 
 def _module(traced: Traced, path: str) -> dict[str, Any]:
     marks = traced.trace.marks[path]
-    rules = [rule for rule in traced.trace.rules if rule.module == path]
+    rules = [rule for rule in traced.trace.rules if rule.module == path and not rule.constant]
     text = sources.lines(traced.modules[path])
     return {
         "path": path,

@@ -7,7 +7,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponseBase
 
 from connectors import access as connectors
-from controlplane.console import charts, diagnosis, handling, timeline, writes
+from controlplane.console import charts, diagnosis, graph, handling, timeline, writes
 from controlplane.console.pages import PAGE, Page, older
 from controlplane.console.statuses import status
 from controlplane.lib import clock
@@ -57,7 +57,7 @@ class RunDetail(Page):
 
     template_name = "console/run.html"
     here = "runs"
-    filters = {"tab": frozenset({"timeline", "calls", "decisions", "evidence"}), "after": None}
+    filters = {"tab": frozenset({"timeline", "graph", "calls", "decisions", "evidence"}), "after": None}
 
     def context(self) -> dict[str, Any]:
         run = access.access_run(self.actor, self.row_id)
@@ -84,6 +84,9 @@ class RunDetail(Page):
             "spans_height": 20 * len(drawn) + 4,
         }
 
+    def graph(self, run: Run) -> dict[str, Any]:
+        return {"graph": graph.of(list(run.steps.all()))}
+
     def calls(self, run: Run) -> dict[str, Any]:
         calls = connectors.calls_of_run(self.actor, run.id)
         return {"calls": [writes.shown(call, connectors.images(self.actor, call)) for call in calls]}
@@ -97,6 +100,7 @@ class RunDetail(Page):
 
 TABS = {
     "timeline": RunDetail.timeline,
+    "graph": RunDetail.graph,
     "calls": RunDetail.calls,
     "decisions": RunDetail.decisions,
     "evidence": RunDetail.proof,

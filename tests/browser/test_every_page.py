@@ -42,7 +42,7 @@ PAGES = [
 def full(world: SimpleNamespace) -> list[str]:
     """Fill the pages; the addresses of all of them, those about one thing as well."""
     run, request = stopped_run(world), ask(world)
-    tabs = [f"/o/a/runs/{run.id}/?tab={tab}" for tab in ("timeline", "calls", "decisions", "evidence")]
+    tabs = [f"/o/a/runs/{run.id}/?tab={tab}" for tab in ("timeline", "graph", "calls", "decisions", "evidence")]
     return [
         *PAGES,
         *tabs,

@@ -48,6 +48,7 @@ def test_what_is_not_there_is_404(signed_in, world: SimpleNamespace) -> None:
     ("tab", "said"),
     [
         ("timeline", "A person must look"),
+        ("graph", "write (writes): succeeded, at the start"),
         ("calls", "Puts the category back to inquiry"),
         ("decisions", "No decision yet"),
         ("evidence", "Export"),
