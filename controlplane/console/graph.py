@@ -66,15 +66,16 @@ def of(steps: Sequence[StepLike]) -> Graph:
         items[step.parent_key].append(step)
     shown = {step.key: step for step in sorted(items[""], key=lambda step: step.position)}
     needs = {key: [each for each in step.needs if each in shown] for key, step in shown.items()}
-    nodes = _placed(shown, needs, items)
-    arrows = tuple(
-        Arrow(_path(nodes[before], nodes[key]), shown[key].state == "SKIPPED")
-        for key, several in needs.items()
-        for before in several
-    )
-    right = max((node.x for node in nodes.values()), default=0) + WIDE + EDGE
-    bottom = max((node.y for node in nodes.values()), default=0) + HIGH + EDGE
-    return Graph(tuple(nodes.values()), arrows, right, bottom)
+    taken: Counter[int] = Counter()
+    at = columns(needs)
+    nodes = {key: _node(shown[key], *_place(column, taken), needs[key], items[key]) for key, column in at.items()}
+    arrows = []
+    for key, several in needs.items():
+        for before in several:
+            lanes = [_place(column, taken) for column in range(at[before] + 1, at[key])]
+            arrows.append(Arrow(_path(nodes[before], lanes, nodes[key]), shown[key].state == "SKIPPED"))
+    wide, high = max(at.values(), default=0) + 1, max(taken.values(), default=0)
+    return Graph(tuple(nodes.values()), tuple(arrows), EDGE + wide * (WIDE + ACROSS), EDGE + high * (HIGH + DOWN))
 
 
 def columns(needs: Mapping[str, Sequence[str]]) -> dict[str, int]:
@@ -85,16 +86,10 @@ def columns(needs: Mapping[str, Sequence[str]]) -> dict[str, int]:
     return found
 
 
-def _placed(
-    shown: Mapping[str, StepLike], needs: Mapping[str, Sequence[str]], items: Mapping[str, list[StepLike]]
-) -> dict[str, Node]:
-    taken: Counter[int] = Counter()
-    nodes = {}
-    for key, column in columns(needs).items():
-        x, y = EDGE + column * (WIDE + ACROSS), EDGE + taken[column] * (HIGH + DOWN)
-        taken[column] += 1
-        nodes[key] = _node(shown[key], x, y, needs[key], items.get(key, []))
-    return nodes
+def _place(column: int, taken: Counter[int]) -> tuple[int, int]:
+    """The next free place of a column: for a box, or for an arrow that only passes."""
+    taken[column] += 1
+    return EDGE + column * (WIDE + ACROSS), EDGE + (taken[column] - 1) * (HIGH + DOWN)
 
 
 def _node(step: StepLike, x: int, y: int, needs: Sequence[str], items: Sequence[StepLike]) -> Node:
@@ -118,8 +113,17 @@ def _notes(step: StepLike, items: Sequence[StepLike]) -> list[str]:
     ]
 
 
-def _path(start: Node, end: Node) -> str:
-    from_x, to_x = start.x + WIDE, end.x
-    bend = max((to_x - from_x) // 2, ACROSS // 2)
-    curve = f"{from_x + bend} {start.middle} {to_x - bend} {end.middle}"
-    return f"M{from_x} {start.middle} C{curve} {to_x - 6} {end.middle}"
+def _path(start: Node, lanes: Sequence[tuple[int, int]], end: Node) -> str:
+    """Through the free places of the columns between, so that no arrow runs behind a box."""
+    x, y = start.x + WIDE, start.middle
+    drawn = [f"M{x} {y}"]
+    for lane_x, lane_y in lanes:
+        middle = lane_y + HIGH // 2
+        drawn += [_curve(x, y, lane_x, middle), f"H{lane_x + WIDE}"]
+        x, y = lane_x + WIDE, middle
+    return " ".join([*drawn, _curve(x, y, end.x - 6, end.middle)])
+
+
+def _curve(x: int, y: int, to_x: int, to_y: int) -> str:
+    bend = (x + to_x) // 2
+    return f"C{bend} {y} {bend} {to_y} {to_x} {to_y}"

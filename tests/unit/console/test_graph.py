@@ -79,3 +79,11 @@ def test_every_arrow_points_right_and_no_box_covers_another(rows: list[Row]) -> 
     assert all(at[before].x < at[row.key].x for row in rows for before in row.needs)
     assert all(one.x != other.x or abs(one.y - other.y) > graph.HIGH for one, other in combinations(drawn.nodes, 2))
     assert all(node.x + graph.WIDE <= drawn.width and node.y + graph.HIGH <= drawn.height for node in drawn.nodes)
+
+
+def test_a_long_arrow_takes_a_free_place_and_runs_behind_no_box() -> None:
+    drawn = graph.of([Row("a"), Row("b", ["a"], position=1), Row("c", ["a", "b"], position=2)])
+    [passing] = [arrow.path for arrow in drawn.arrows if "H" in arrow.path]
+    lane = int(passing.split(" H")[0].split()[-1])
+    assert all(not node.y <= lane <= node.y + graph.HIGH for node in drawn.nodes)
+    assert lane < drawn.height
