@@ -12,19 +12,25 @@ from tenants.roles import ROLE_PERMISSIONS, Perm, Role
 __all__ = ["ROLE_PERMISSIONS", "Perm", "Role", "held", "held_anywhere", "holds", "holds_anywhere", "require"]
 
 
+def granted(actor: Actor) -> QuerySet[WorkspaceUserPermission]:
+    """The enforcement point of API and console: who may do what to which resource. Every answer below starts from
+    these rows, and no page, route or command answers before one of them was asked (tests/invariants)."""
+    return WorkspaceUserPermission.objects.filter(user_id=actor.id)
+
+
 def held(actor: Actor, workspace_id: UUID) -> frozenset[Perm]:
     """Everything the actor may do in the workspace; a token may narrow it, nothing widens it."""
-    return _named(actor, WorkspaceUserPermission.objects.filter(content_object_id=workspace_id))
+    return _named(actor, granted(actor).filter(content_object_id=workspace_id))
 
 
 def held_anywhere(actor: Actor) -> frozenset[Perm]:
     """Everything the actor may do in at least one workspace of the tenant."""
-    return _named(actor, WorkspaceUserPermission.objects.all())
+    return _named(actor, granted(actor))
 
 
 def _named(actor: Actor, rows: QuerySet[WorkspaceUserPermission]) -> frozenset[Perm]:
     known = {perm.value for perm in Perm}
-    codenames = rows.filter(user_id=actor.id).values_list("permission__codename", flat=True)
+    codenames = rows.values_list("permission__codename", flat=True)
     names = {name for name in codenames if name in known}
     if actor.token_scopes is not None:
         names &= actor.token_scopes
@@ -39,8 +45,7 @@ def holds_anywhere(actor: Actor, perm: Perm) -> bool:
     """True when the actor holds the permission in any workspace of the tenant (tenant-wide matters)."""
     if actor.token_scopes is not None and perm.value not in actor.token_scopes:
         return False
-    rows = WorkspaceUserPermission.objects.filter(user_id=actor.id, permission__codename=perm.value)
-    return rows.exists()
+    return granted(actor).filter(permission__codename=perm.value).exists()
 
 
 def require(actor: Actor, perm: Perm, workspace_id: UUID | None = None) -> None:

@@ -72,7 +72,8 @@ class Unsettled(Exception):
 
 @transaction.atomic(durable=True)
 def decide(call: ToolCall, *, actor: Actor) -> Ruling | None:
-    """The ruling to dispatch under; None when the call waits or is closed (its state says which)."""
+    """The gateway's enforcement point: may this call leave? The ruling to dispatch under; None when the call waits or
+    is closed (its state says which)."""
     if waiting.answered(call, actor=actor):
         return None
     try:

@@ -43,4 +43,4 @@ def test_a_schema_that_there_is_not_is_a_problem(client: Client, db: None) -> No
 
 @pytest.mark.parametrize(("name", "checked"), [("policy-input-1", "input-1"), ("policy-decision-1", "decision-1")])
 def test_the_gateway_checks_with_the_schema_that_is_published(name: str, checked: str) -> None:
-    assert contract._validator(checked).schema == json.loads(contracts.published(name))
+    assert json.loads((contract._SCHEMAS / f"{checked}.json").read_text()) == json.loads(contracts.published(name))
