@@ -14,6 +14,7 @@ from controlplane.lib import clock, ids
 from controlplane.lib.errors import Conflict, Invalid, NotFound
 from tenants import ports, scope
 from tenants.actors import Actor
+from tenants.errors import PermissionMissing
 from tenants.events import RoleGranted, RoleWithdrawn, TenantCreated, TokenIssued, TokenRevoked
 from tenants.models import ApiToken, Environment, Membership, Tenant, User, Workspace, WorkspaceUserPermission
 from tenants.permissions import Perm, require
@@ -101,9 +102,12 @@ class NewToken:
 
 @transaction.atomic(durable=True)
 def issue_token(*, user_id: UUID, name: str, scopes: list[str], lives: timedelta, actor: Actor) -> NewToken:
-    """A bearer token for a member; at most a year; scopes are permission names that it may use."""
+    """A bearer token for a member; at most a year; scopes are permission names that it may use. Whoever signs in with a
+    token hands on no more than that token has."""
     if actor.id != user_id:
         _require_admin(actor, None)
+    if actor.token_scopes is not None and not set(scopes) <= actor.token_scopes:
+        raise PermissionMissing("a token cannot give another one more than it has itself")
     unknown = sorted(set(scopes) - {p.value for p in Perm})
     if unknown or not scopes:
         raise Invalid(f"scopes are permission names; unknown: {', '.join(unknown) or 'none given'}", field="scopes")

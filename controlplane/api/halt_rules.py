@@ -15,6 +15,7 @@ from tenants.http import ApiView
 from tenants.models import Halt as HaltRow
 from tenants.models import HaltDrill as DrillRow
 from tenants.models import HaltTrigger as TriggerRow
+from tenants.permissions import Perm, require
 
 TRIGGER_KINDS = [kind.value for kind in TriggerRow.Kind]
 
@@ -87,6 +88,7 @@ class HaltDrills(ApiView):
     @extend_schema(operation_id="halt_drills_list", responses=Drills)
     def get(self, request: Request) -> Response:
         """Rehearsals, newest first: what they proved, and when."""
+        require(self.actor, Perm.VIEW)
         return Response({"results": [drill_of(row) for row in drills.latest()]})
 
     @extend_schema(operation_id="halt_drills_rehearse", request=DrillBody, responses={201: Drill})
@@ -103,6 +105,7 @@ class HaltTriggers(ApiView):
     @extend_schema(operation_id="halt_triggers_list", responses=Triggers)
     def get(self, request: Request) -> Response:
         """The rules by which the kill switch engages itself."""
+        require(self.actor, Perm.VIEW)
         return Response({"results": [trigger_of(row) for row in triggers.every()]})
 
     @extend_schema(operation_id="halt_triggers_set", request=NamedTriggerBody, responses=Trigger)

@@ -12,6 +12,7 @@ from controlplane.api import idempotency
 from tenants import halts
 from tenants.http import ApiView
 from tenants.models import Halt as HaltRow
+from tenants.permissions import Perm, require
 
 KINDS = [kind.value for kind in halts.Kind]
 
@@ -52,6 +53,7 @@ class Halts(ApiView):
     @extend_schema(operation_id="halts_list", responses=Halt(many=True))
     def get(self, request: Request) -> Response:
         """In force first; `?all=1` for the history."""
+        require(self.actor, Perm.VIEW)
         rows = halts.history() if request.query_params.get("all") == "1" else halts.every_active()
         return Response({"results": [halt_of(row) for row in rows], "next_cursor": None})
 
