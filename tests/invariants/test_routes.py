@@ -49,7 +49,6 @@ ROW_OF = {
     "calls": "connectors_toolcall",
     "connectors": "connectors_connectorinstance",
     "dead-letters": "workflows_deadletter",
-    "drafts": "policies_draft",
     "decisions": "policies_decisionrecord",
     "drafts": "policies_draft",
     "redrive-jobs": "workflows_redrivejob",
