@@ -15,7 +15,7 @@ from connectors.calls import CallState
 from tests import gateway_ground as ground
 from tests.stand_ins import StandIns
 
-READ, WRITE = 106, 113
+READ, WRITE = 102, 108
 
 
 def _statements(work: Callable[[], Any]) -> int:
