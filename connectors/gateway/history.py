@@ -161,10 +161,12 @@ def _raised_by(call: ToolCall, bound: Bound, seen: Seen) -> dict[str, Mark]:
 
 
 def _left_at(call: ToolCall, bound: Bound, seen: Seen) -> dict[str, Mark]:
-    """The mark of the record that is written, when it rises by what is carried there."""
+    """The mark of the record that is written, when it rises by what is carried there. Where that came from is no
+    matter: a busy channel is marked once, not by every run that posts to it.
+    """
     if call.kind != Kind.WRITE or call.lane != Lane.FORWARD:
         return {}
-    left = marks.carried(seen.past.whole.sources, bound.record)
+    left = dict.fromkeys(marks.carried(seen.past.whole.sources, bound.record), (marks.ANYWHERE,))
     before = {subject: seen.found.get(subject, marks.NOTHING) for subject in _place(bound.record)}
     after = {subject: mark.holding(left) for subject, mark in before.items()}
     return {subject: mark for subject, mark in after.items() if mark != before[subject]}

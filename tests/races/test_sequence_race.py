@@ -34,7 +34,10 @@ FRESH = dispatch._require_fresh
 
 
 @pytest.fixture
-def floor(committed_db: str, ready: SimpleNamespace, vendors: StandIns, monkeypatch: pytest.MonkeyPatch) -> "Floor":
+def floor(
+    committed_db: str, ready: SimpleNamespace, vendors: StandIns, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> "Floor":
+    settings.INTERLOCK_EVIDENCE_MAX_LAG_S = 3600
     monkeypatch.setattr(ports.decided, "_bound", lambda **_: None)
     furnish(ready, vendors)
     return Floor(ready, vendors, monkeypatch)

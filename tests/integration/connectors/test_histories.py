@@ -83,6 +83,17 @@ def test_the_history_of_a_call_is_read_once_and_written_once(ready: Any, vendors
     assert [sql.partition(" ")[0] for sql in asked] == ["SELECT", "INSERT", "SELECT"]
 
 
+def test_a_busy_channel_is_marked_once(ready: Any, vendors: StandIns) -> None:
+    for _ in range(3):
+        read = _read(ready, vendors)
+        ground.go(ready, read)
+        args = {"channel": ground.CHANNEL, "text": "It was routed."}
+        post = ground.spec_for(ready, "slack.message.post", "slack", args, run_id=read.run_id, ticket=read.ticket)
+        assert ground.go(ready, post).state is CallState.SUCCEEDED
+    marked = _rows()[f"record:slack/channel/{ground.CHANNEL}"]
+    assert (marked.version, marked.data_classes) == (1, {"personal": ["*"]})
+
+
 def test_only_compensate_undoes(ready: Any, vendors: StandIns) -> None:
     spec = _read(ready, vendors, lane=Lane.COMPENSATION)
     with pytest.raises(NotAnUndo):

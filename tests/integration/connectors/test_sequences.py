@@ -20,8 +20,11 @@ Play = Callable[[sequences.Case], Player]
 
 
 @pytest.fixture
-def play(ready: SimpleNamespace, vendors: StandIns, priced_model: None, actor_of: Callable[..., Any]) -> Play:
-    """Every case finds the vendors and the histories as new."""
+def play(
+    ready: SimpleNamespace, vendors: StandIns, priced_model: None, actor_of: Callable[..., Any], settings: Any
+) -> Play:
+    """Every case finds the vendors and the histories as new. Nothing is sealed here, however long it takes."""
+    settings.INTERLOCK_EVIDENCE_MAX_LAG_S = 3600
     furnish(ready, vendors)
     voters = tuple(actor_of(user, ready.tenant) for user in (ready.bob, ready.carol))
 
