@@ -39,6 +39,7 @@ class Approval(serializers.Serializer[Any]):
     expires_at = serializers.DateTimeField(source="deadline")
     approvals = serializers.IntegerField()
     quorum = serializers.IntegerField(source="request.quorum")
+    reason_required = serializers.BooleanField(source="request.reason_required", help_text="A yes says why, too")
     may_vote = serializers.BooleanField()
     why_not = serializers.CharField()
 
