@@ -22,7 +22,7 @@ APPROVED_OR_BACK = migrations.RunSQL(
             RAISE EXCEPTION 'nobody changes a policy alone' USING ERRCODE = 'check_violation';
         END $$
         """,
-        "CREATE TRIGGER approved_or_back BEFORE INSERT ON policies_activation"
+        "CREATE TRIGGER approved_or_back AFTER INSERT ON policies_activation"
         " FOR EACH ROW EXECUTE FUNCTION public.policies_activation_approved()",
     ],
     [
