@@ -33,7 +33,7 @@ from tests import policy_ground
 from tests.opa_servers import Stub
 
 Fault = Callable[[SimpleNamespace], AbstractContextManager[None]]
-DEADLINE_S = 0.3
+DEADLINE_S = 1.0
 
 CHILD = """
 import json, os, struct, time
@@ -264,7 +264,7 @@ def the_server_is_down(_side: SimpleNamespace) -> Iterator[None]:
 @contextmanager
 def the_breaker_is_open(side: SimpleNamespace) -> Iterator[None]:
     """It would allow again, but has failed too often just now."""
-    with server(lambda _, ok: said(ok))(side):
+    with patch("policies.engine.breaker.PAUSE_S", 60.0), server(lambda _, ok: said(ok))(side):
         served = point.current()
         assert isinstance(served, ServerPoint)
         served._admit(str(side.environment.id))
@@ -338,7 +338,7 @@ BUNDLE_FAULTS: Mapping[str, tuple[str, Fault]] = {
 SERVER_FAULTS: Mapping[str, tuple[str, Fault]] = {
     "the server is down": ("pdp_unavailable", the_server_is_down),
     "the server redirects": ("pdp_unavailable", server(lambda *_: said({}, 307, Location="http://127.0.0.1:9/"))),
-    "the server is slow": ("pdp_timeout", server(lambda _, ok: said(ok), wait_s=1.0)),
+    "the server is slow": ("pdp_timeout", server(lambda _, ok: said(ok), wait_s=2.5)),
     "the server answers drop by drop": ("pdp_timeout", server(lambda _, ok: said(ok), drip_s=0.02)),
     "the server has no result": ("bad_decision", server(lambda _, ok: said({"provenance": ok["provenance"]}))),
     "the server answers nothing": ("pdp_unavailable", server(lambda *_: (200, {}, b""))),

@@ -93,7 +93,7 @@ def rule(body: str, *, port: int = 0, canary: str = "/nowhere", pid: int = 0) ->
         "{chain:base64}": _chain("base64.encode({})", '"xxxxxxxxxxxxxxxxxxxxxxxx"', 70),
         "{squares}": "\n\t".join(f"a{n + 1} := a{n} * a{n}" for n in range(40)),
         "{bomb:yaml}": '"' + _yaml_bomb().replace('"', '\\"').replace("\n", "\\n") + '"',
-        "{bomb:json}": 'concat("", ["[" | some _ in numbers.range(1, 200000)])',
+        "{bomb:json}": 'concat("", ["[" | some _ in numbers.range(1, 20000)])',
     }
     for place, text in filled.items():
         body = body.replace(place, text)
