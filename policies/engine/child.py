@@ -109,7 +109,7 @@ class Evaluator:
         spans: dict[str, dict[tuple[int, ...], int]] = {path: {} for path in request["covering"]}
         answers = []
         for rule, document in request["questions"]:
-            answers.append(self._one(engine, rule, document, coverage=True))
+            answers.append(self._one(engine, rule, document, coverage=bool(spans)))
             self._collect(engine.last_coverage or {"files": {}}, spans)
         return {
             "answers": answers,
