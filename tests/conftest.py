@@ -8,8 +8,13 @@ from uuid import UUID
 import pytest
 from django.conf import settings as django_settings
 from django.db import connections
+from hypothesis import HealthCheck, settings
 
 from tests import ground
+
+# How long an example takes says how busy the machine is, not whether the code is right.
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
 
 HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 

@@ -59,7 +59,7 @@ count(quiet.findings) == 1 with input as {"resource": {"tool": "no.such.tool", "
 
 def write(page: Page, label: str, text: str) -> None:
     """As a person does: into the editor, over what is there."""
-    field = page.get_by_role("textbox", name=label)
+    field = page.locator(".cm-content").and_(page.get_by_role("textbox", name=label))  # not the area that it replaces
     field.click()
     field.press("Control+a")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
