@@ -156,11 +156,12 @@ def _redeliver(world: World, request: Request) -> Response:
 
 
 def _configure_slack(world: World, request: Request) -> Response:
-    """`{"interactivity_url"?, "signing_secret"?, "revoke"?}`."""
+    """`{"interactivity_url"?, "signing_secret"?, "revoke"?, "unlimited"?}`."""
     spec = request.json()
     world.workspace.interactivity_url = spec.get("interactivity_url", world.workspace.interactivity_url)
     world.workspace.signing_secret = spec.get("signing_secret", world.workspace.signing_secret)
     world.workspace.revoked |= set(spec.get("revoke", []))
+    world.workspace.unlimited = spec.get("unlimited", world.workspace.unlimited) is True
     return reply(200, {"interactivity_url": world.workspace.interactivity_url})
 
 

@@ -37,6 +37,7 @@ def vendors() -> Iterator[Vendors]:
         assert process.stdout
         found = Vendors(process.stdout.readline().split()[-1])
         sys_id = found.ctl("seed", {"incidents": [{"short_description": "VPN drops"}]})["incidents"][0]["sys_id"]
+        found.ctl("slack/config", {"unlimited": True})
         os.environ |= {"BENCH_VENDORS": found.url, "BENCH_INCIDENT": sys_id}
         yield found
     finally:

@@ -134,6 +134,12 @@ def test_a_flood_in_one_channel_is_throttled(client):
     client.chat_postMessage(channel="C0APPROVALS", text="another channel is free")
 
 
+def test_a_benchmark_may_lift_the_limit(client, stand_ins):
+    stand_ins.ctl("slack/config", {"unlimited": True})
+    for n in range(80):
+        client.chat_postMessage(channel="C0ITSM", text=str(n))
+
+
 def test_users_are_known_with_their_team(client):
     assert client.users_info(user="U0BOB")["user"]["profile"]["email"] == "bob@acme.test"
     assert client.users_info(user="U0STRANGER")["user"]["team_id"] != accounts.SLACK_TEAM
