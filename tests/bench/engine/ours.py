@@ -14,6 +14,8 @@ from tests.bench.engine.contender import ROOT, Client, NotDone, Team
 
 LEASE_S = 10
 WORKERS = 2
+MADE_NOW = "01a00000-0000-0000-0000-000000000000"
+"""Ids of runs count up with time. Rows that only fill the database have older ones: watching must not read them."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class Ours:
     name: str = "Interlock"
     done_sql: str = (
         "SELECT pg_xact_commit_timestamp(xmin) AS done_at FROM workflows_run"
-        " WHERE state = 'SUCCEEDED' AND start_key LIKE 'bench:%'"
+        f" WHERE id >= '{MADE_NOW}' AND state = 'SUCCEEDED' AND start_key LIKE 'bench:%'"
     )
     seals: bool = True
 
