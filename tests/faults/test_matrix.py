@@ -1,6 +1,6 @@
 """The matrix of faults: real workers killed and put to sleep, vendors that lie, judged by the ledgers.
 
-A sample of it belongs to `make test`; `make test-faults` runs all of it, or what `FAULT_CASES` and `FAULT_SEED` choose.
+`make test-faults` runs all of it, or what `FAULT_CASES` and `FAULT_SEED` choose.
 """
 
 import json
@@ -17,7 +17,7 @@ from tests.faults.cases import Case
 from tests.faults.judge import Judge
 from tests.faults.runner import Runner, Trial
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(3000)]
+pytestmark = [pytest.mark.faults, pytest.mark.long, pytest.mark.timeout(3000)]
 
 CHOSEN = cases.sample(
     cases.matrix(), int(os.environ.get("FAULT_CASES", cases.SAMPLE)), int(os.environ.get("FAULT_SEED", "0"))
