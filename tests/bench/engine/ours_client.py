@@ -1,6 +1,7 @@
 """`python -m tests.bench.engine.ours_client prepare | noop | http`: founds the tenant; or hands in work."""
 
 import copy
+import itertools
 import os
 import sys
 import uuid
@@ -105,14 +106,14 @@ def _starter(workflow: str, tenant_id: uuid.UUID):
         environment_id = Environment.objects.get(slug="prod").pk
     alice = User.objects.get(username="alice")
     actor = Actor("human", alice.pk, tenant_id, "Alice", "session")
-    trigger = {"sys_id": os.environ.get("BENCH_INCIDENT", "")}
+    sys_ids = itertools.cycle(os.environ.get("BENCH_INCIDENTS", "").split() or [""])
 
     def order() -> Order:
         key, now = f"bench:{uuid.uuid4()}", clock.now()
         return Order(
             workflow=workflow,
             environment_id=environment_id,
-            trigger=trigger,
+            trigger={"sys_id": next(sys_ids)},
             starter=actor,
             key=key,
             received_at=now,
