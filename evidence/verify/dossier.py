@@ -87,9 +87,10 @@ def parse_proofs(data: bytes) -> dict[int, list[bytes]]:
     """`{"proofs": [{"index": n, "path": [base64, …]}]}`"""
     proofs: dict[int, list[bytes]] = {}
     for item in _items(data):
-        if set(item) != {"index", "path"} or not isinstance(item["index"], int):
+        index = item.get("index")
+        if set(item) != {"index", "path"} or not jcs.is_whole(index):
             raise Malformed("SCHEMA", "not an inclusion proof")
-        proofs[item["index"]] = _path(item["path"])
+        proofs[index] = _path(item["path"])
     return proofs
 
 
@@ -98,7 +99,7 @@ def parse_consistency(data: bytes) -> dict[tuple[int, int], list[bytes]]:
     proofs: dict[tuple[int, int], list[bytes]] = {}
     for item in _items(data):
         old, new = item.get("from"), item.get("to")
-        if set(item) != {"from", "to", "path"} or not isinstance(old, int) or not isinstance(new, int):
+        if set(item) != {"from", "to", "path"} or not jcs.is_whole(old) or not jcs.is_whole(new):
             raise Malformed("SCHEMA", "not a consistency proof")
         proofs[old, new] = _path(item["path"])
     return proofs

@@ -15,14 +15,18 @@ def b64(data: bytes) -> str:
 def unb64(text: object, *, code: str = "SCHEMA", size: int | None = None) -> bytes:
     """Standard base64 with padding; refuses other alphabets, stray bits and a wrong length."""
     if not isinstance(text, str):
-        raise Malformed(code, "base64 expected")
+        raise Malformed(code, _expected(size))
     try:
         data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise Malformed(code, "not base64") from error
+        raise Malformed(code, _expected(size)) from error
     if b64(data) != text or (size is not None and len(data) != size):
-        raise Malformed(code, "base64 with stray bits or of a wrong length")
+        raise Malformed(code, _expected(size))
     return data
+
+
+def _expected(size: int | None) -> str:
+    return "base64 expected" if size is None else f"base64 of {size} bytes expected"
 
 
 def unhex(text: object, *, size: int = DIGEST_HEX // 2) -> bytes:

@@ -74,7 +74,7 @@ def parse_event(body: bytes) -> Event:
     if len(body) > MAX_EVENT:
         raise Malformed("LIMIT", f"an event is larger than {MAX_EVENT} bytes")
     members = jcs.loads_object(body)
-    if members.get("v") != 1:
+    if not _is_first_version(members):
         raise Malformed("VERSION", "the event is of an unknown version")
     if set(members) - {"run"} != _REQUIRED:
         raise Malformed("SCHEMA", "the event misses members or has unknown ones")
@@ -100,7 +100,7 @@ def parse_event(body: bytes) -> Event:
 def parse_leaf(line: bytes) -> Leaf:
     """Read one leaf; raises Malformed."""
     members = jcs.loads_object(line)
-    if members.get("v") != 1:
+    if not _is_first_version(members):
         raise Malformed("VERSION", "the leaf is of an unknown version")
     if set(members) != {"e", "n", "o", "p", "t", "v"}:
         raise Malformed("SCHEMA", "the leaf misses members or has unknown ones")
@@ -143,6 +143,10 @@ def _object(value: jcs.Json, required: set[str], allowed: set[str]) -> dict[str,
     return value
 
 
+def _is_first_version(members: dict[str, jcs.Json]) -> bool:
+    return jcs.is_whole(members.get("v")) and members["v"] == 1
+
+
 def _text(value: jcs.Json) -> str:
     if not isinstance(value, str) or not value:
         raise Malformed("SCHEMA", "text expected")
@@ -150,6 +154,6 @@ def _text(value: jcs.Json) -> str:
 
 
 def _count(value: jcs.Json) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+    if not jcs.is_whole(value) or value < 0:
         raise Malformed("SCHEMA", "a whole number expected")
     return value

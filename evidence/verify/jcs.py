@@ -1,10 +1,12 @@
 """Strict JSON in the profile of evidence: RFC 8785 without floats and nulls.
 
-Members may appear once, integers stay within ±(2^53 - 1), strings hold no lone surrogate, nesting ends at 32.
+Members may appear once, integers stay within ±(2^53 - 1), strings hold no lone surrogate, at most 32 brackets are open.
+What is refused, and in which words, does not depend on the language of the reader.
 """
 
 import json
-from typing import Any, NoReturn, TypeAlias
+import re
+from typing import Any, NoReturn, TypeAlias, TypeGuard
 
 from evidence.verify.malformed import Malformed
 
@@ -12,6 +14,8 @@ Json: TypeAlias = "bool | int | str | list[Json] | dict[str, Json]"
 
 MAX_INTEGER = 2**53 - 1
 MAX_DEPTH = 32
+
+_TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[{]|[\]}]', re.DOTALL)
 
 
 def dumps(value: Json) -> bytes:
@@ -38,13 +42,9 @@ def loads_lenient(data: bytes) -> Json:
             parse_constant=_no_float,
             parse_int=_integer,
         )
-    except Malformed:
-        raise
-    except RecursionError as error:
-        raise Malformed("LIMIT", f"nested deeper than {MAX_DEPTH}") from error
-    except ValueError as error:
-        raise Malformed("JSON-FORMAT", "not JSON") from error
-    parsed: Json = _checked(value, 0)
+        parsed: Json = _checked(value, 0)
+    except (ValueError, RecursionError) as error:
+        raise _refusal(data, error) from error
     return parsed
 
 
@@ -56,8 +56,34 @@ def loads_object(data: bytes) -> dict[str, Json]:
     return value
 
 
+def is_whole(value: object) -> TypeGuard[int]:
+    """A number, which in Python a truth value would also be."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def shown(value: Json) -> str:
+    """A value in a message: text as it stands, everything else in canonical form."""
+    return value if isinstance(value, str) else dumps(value).decode()
+
+
+def _refusal(data: bytes, error: Exception) -> Malformed:
+    """Too deep is the first thing wrong with a document, whatever else is."""
+    if _depth(data) > MAX_DEPTH:
+        return Malformed("LIMIT", f"nested deeper than {MAX_DEPTH}")
+    return error if isinstance(error, Malformed) else Malformed("JSON-FORMAT", "not JSON")
+
+
+def _depth(data: bytes) -> int:
+    """The most brackets that are open at once, outside strings."""
+    deepest = depth = 0
+    for token in _TOKEN.finditer(data):
+        depth += {0x5B: 1, 0x7B: 1, 0x5D: -1, 0x7D: -1}.get(token[0][0], 0)
+        deepest = max(deepest, depth)
+    return deepest
+
+
 def _checked(value: Any, depth: int) -> Any:
-    if depth > MAX_DEPTH:
+    if depth >= MAX_DEPTH and isinstance(value, dict | list | tuple):
         raise Malformed("LIMIT", f"nested deeper than {MAX_DEPTH}")
     if isinstance(value, str):
         return value if value.isascii() else _text(value)

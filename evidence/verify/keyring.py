@@ -76,7 +76,7 @@ def parse(payload: bytes) -> Keyring:
     members = jcs.loads_object(payload)
     if set(members) != {"v", "version", "scope", "issued_at", "keys"}:
         raise Malformed("SCHEMA", "not a keyring")
-    if members["v"] != 1:
+    if not jcs.is_whole(members["v"]) or members["v"] != 1:
         raise Malformed("VERSION", "this keyring is of an unknown version")
     keys, scope = members["keys"], members["scope"]
     if not isinstance(keys, list) or not isinstance(scope, str) or not scope.endswith("/"):
@@ -97,6 +97,6 @@ def _key(item: jcs.Json) -> Key:
 
 
 def _number(value: jcs.Json) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+    if not jcs.is_whole(value) or value < 0:
         raise Malformed("SCHEMA", "a whole number expected")
     return value

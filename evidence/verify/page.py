@@ -72,7 +72,7 @@ def _table(rows: Sequence[str]) -> str:
 
 
 def _row(event: Event, leaf: Leaf, opened: dict[tuple[str, str], bytes]) -> str:
-    actor = f"{event.actor['kind']} {event.actor['id']}"
+    actor = f"{jcs.shown(event.actor['kind'])} {jcs.shown(event.actor['id'])}"
     cells = [str(event.seq), _time(event.time_ms), event.type, actor]
     plain = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
     contents = "".join(_content(event, path, opened) for path, _ in event.commitments())

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from evidence.verify import jcs
 from evidence.verify.envelope import Event
 
 INTENT = "tool.call.intent"
@@ -43,7 +44,7 @@ def nobody_approves_their_own(events: Sequence[Event]) -> Iterator[Broken]:
         for _, event in _of_type(events, "approval.requested")
     }
     for line, event in _of_type(events, "approval.consumed"):
-        approvers = event.data.get("approvers")
+        approvers = event.data.get("approvers", [])
         own = interested.get(_text(event, "request_id"), set()) & _texts(approvers)
         if own:
             yield Broken("RULE-SOD", line, f"{', '.join(sorted(own))} approved what they asked for")
@@ -99,8 +100,8 @@ def _attempt(event: Event) -> tuple[str, str]:
 
 
 def _text(event: Event, member: str) -> str:
-    return str(event.data.get(member, ""))
+    return jcs.shown(event.data.get(member, ""))
 
 
-def _texts(value: object) -> set[str]:
-    return {str(item) for item in value} if isinstance(value, list) else set()
+def _texts(value: jcs.Json) -> set[str]:
+    return {jcs.shown(item) for item in value} if isinstance(value, list) else set()

@@ -108,4 +108,4 @@ def _predicate(members: jcs.Json) -> Predicate:
 
 
 def _is_count(value: jcs.Json) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return jcs.is_whole(value) and value >= 0

@@ -1,7 +1,7 @@
 """Last stages: the events themselves, the run they make, what was opened, and the page that tells it."""
 
 from evidence.verify import disclosure as disclosures
-from evidence.verify import envelope, layout, merkle, page, rules
+from evidence.verify import envelope, jcs, layout, merkle, page, rules
 from evidence.verify.dossier import Dossier, lines_of
 from evidence.verify.envelope import Event
 
@@ -125,8 +125,9 @@ def _check_event(dossier: Dossier, event: Event, number: int, seen: set[str]) ->
 
 def _check_seal(dossier: Dossier, event: Event, number: int, where: str) -> None:
     earlier = dossier.events[: number - 1]
-    if event.data.get("count") != len(earlier):
-        dossier.fail("RUN-COUNT", where, f"the seal counts {event.data.get('count')} events, {len(earlier)} are here")
+    count = event.data.get("count", 0)
+    if not jcs.is_whole(count) or count != len(earlier):
+        dossier.fail("RUN-COUNT", where, f"the seal counts {jcs.shown(count)} events, {len(earlier)} are here")
     elif event.data.get("root") != merkle.root_of([merkle.leaf_hash(one.hash) for one in earlier]).hex():
         dossier.fail("RUN-ROOT", where, "the seal is over other events")
 

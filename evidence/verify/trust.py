@@ -48,9 +48,9 @@ def parse(data: bytes) -> Trust:
     notes = members["checkpoints"]
     if not isinstance(scope, str) or not isinstance(keys, list) or not isinstance(notes, list):
         raise Malformed("SCHEMA", "scope, root_keys or checkpoints have a wrong type", "trust")
-    if not isinstance(floor, int) or not scope.endswith("/"):
+    if not jcs.is_whole(floor) or not scope.endswith("/"):
         raise Malformed("SCHEMA", "the scope ends in /, the floor is a number", "trust")
-    return Trust(scope, tuple(_root(item) for item in keys), floor, tuple(str(note) for note in notes))
+    return Trust(scope, tuple(_root(item) for item in keys), floor, tuple(jcs.shown(note) for note in notes))
 
 
 def _root(item: jcs.Json) -> bytes:

@@ -5,7 +5,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evidence.verify import commitment, container, jcs, note
+from evidence.verify import commitment, container, envelope, jcs, note
 from evidence.verify.malformed import Malformed
 from evidence.verify.signing import signature_holds
 from tests.unit.evidence.forge import Kit, signer
@@ -31,6 +31,28 @@ def test_canonical_bytes_are_those_of_the_reference(value: jcs.Json) -> None:
 def test_what_is_outside_the_profile_is_refused(data: bytes) -> None:
     with pytest.raises(Malformed):
         jcs.loads(data)
+
+
+@pytest.mark.parametrize("data", [b"[" * 33 + b"]" * 33, b"[" * 5000, b"[" * 33 + b"1.5", b'["[",' * 33 + b"nonsense"])
+def test_too_deep_is_the_first_thing_wrong(data: bytes) -> None:
+    with pytest.raises(Malformed) as refused:
+        jcs.loads(data)
+    assert refused.value.code == "LIMIT"
+
+
+def test_brackets_within_strings_are_no_depth() -> None:
+    assert jcs.loads(b"[" * 32 + b"]" * 32)
+    assert jcs.loads(b'["' + b"[" * 99 + b'","\\\\","\\"[["]')
+    with pytest.raises(Malformed) as refused:
+        jcs.loads(b'["' + b"[" * 99 + b'",')
+    assert refused.value.code == "JSON-FORMAT"
+
+
+def test_a_truth_value_is_no_number() -> None:
+    kit = Kit()
+    with pytest.raises(Malformed) as refused:
+        envelope.parse_leaf(kit.log.leaves[0].replace(b'"v":1', b'"v":true'))
+    assert refused.value.code == "VERSION"
 
 
 def test_a_container_has_one_spelling() -> None:
@@ -65,7 +87,7 @@ def test_a_note_is_read_as_it_was_signed() -> None:
     assert parsed.by(parsed.checkpoint.origin, signer().public) is None
 
 
-@pytest.mark.parametrize("origin", ["has blank", "has+plus", "", "line\nbreak"])
+@pytest.mark.parametrize("origin", ["has blank", "has+plus", "", "line\nbreak", "ü", "x" * 256])
 def test_an_origin_outside_the_format_is_not_signed(origin: str) -> None:
     with pytest.raises(ValueError, match="origin"):
         note.sign(note.Checkpoint(origin, 1, bytes(32)), signer())
