@@ -61,6 +61,12 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "guardian",
+    "allauth",
+    "allauth.account",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "allauth.mfa",
+    "allauth.usersessions",
     "rest_framework",
     "drf_spectacular",
     "django_q",
@@ -78,6 +84,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
 ]
 
 ROOT_URLCONF = "controlplane.urls"
@@ -162,6 +169,15 @@ INTERLOCK_HARD_DEADLINE_S = env.integer("INTERLOCK_HARD_DEADLINE_S", 20, at_leas
 AUTH_USER_MODEL = "tenants.User"
 AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
 SILENCED_SYSTEM_CHECKS = ["guardian.W001"]  # permissions are asked through tenants.permissions only
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]  # nobody signs up: people are made by an administrator
+ACCOUNT_EMAIL_VERIFICATION = "none"
+MFA_ADAPTER = "tenants.factors.FactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn"]  # no recovery codes: a lost factor is reset beside the database
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_WEBAUTHN_USER_VERIFICATION = "required"
+MFA_TOTP_TOLERANCE = 1  # one period of 30 s to either side
+MFA_TOTP_ISSUER = "Interlock"
 ANONYMOUS_USER_NAME = None  # guardian: no anonymous person holds anything
 LOGIN_URL = "/login/"
 LOGIN_REDIRECT_URL = "/"

@@ -1,4 +1,4 @@
-from controlplane.lib.errors import Conflict, DomainError, Forbidden, NotFound, Unavailable
+from controlplane.lib.errors import Conflict, DomainError, Forbidden, NotFound, TooMany, Unavailable
 
 
 class ScopeMissing(RuntimeError):
@@ -45,3 +45,23 @@ class HaltState(Conflict):
 
 class SecondPersonNeeded(Forbidden):
     code, title = "second_person_needed", "A second person must do this"
+
+
+class StepUpRequired(Forbidden):
+    """A fresh second factor, given for exactly this deed, is missing."""
+
+    code, title = "step_up_required", "Confirm with your second factor in the console first"
+
+
+class StepUpRefused(Forbidden):
+    """One sentence for everything that can be wrong with a proof."""
+
+    code, title = "step_up_refused", "That did not prove that it is you"
+
+
+class NoSecondFactor(StepUpRequired):
+    code, title = "no_second_factor", "You have no second factor, so you cannot confirm this"
+
+
+class TooManyProofs(TooMany):
+    code, title = "too_many_proofs", "Too many attempts to confirm"

@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -49,6 +50,31 @@ class TokenRevoked:
 class CredentialStored:
     name: str
     rotated: bool
+
+
+@event("step_up.proved")
+@dataclass(frozen=True)
+class StepUpProved:
+    """A person proved to be there, for exactly this action. `assertion`: what a passkey signed (base64url), whose
+    challenge is the SHA-256 of the action digest's 64 characters, and the COSE key that checks it."""
+
+    step_up_id: UUID
+    user_id: UUID
+    method: str
+    action_digest: str
+    assertion: Mapping[str, str] | None
+
+
+@event("step_up.failed")
+@dataclass(frozen=True)
+class StepUpFailed:
+    """Somebody in this session could not prove it, so many times for this challenge."""
+
+    challenge_id: UUID
+    user_id: UUID
+    method: str
+    action_digest: str
+    attempts: int
 
 
 @event("halt.engaged")

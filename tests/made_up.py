@@ -9,6 +9,8 @@ import psycopg
 from psycopg import sql
 
 GLOBAL_TABLES = {
+    "account_emailaddress",
+    "account_emailconfirmation",
     "auth_group",
     "auth_group_permissions",
     "auth_permission",
@@ -23,9 +25,14 @@ GLOBAL_TABLES = {
     "guardian_groupobjectpermission",
     "guardian_userobjectpermission",
     "metering_modelprice",
+    "mfa_authenticator",
+    "socialaccount_socialaccount",
+    "socialaccount_socialapp",
+    "socialaccount_socialtoken",
     "tenants_user",
     "tenants_user_groups",
     "tenants_user_user_permissions",
+    "usersessions_usersession",
     "workflows_wakeup",
 }
 

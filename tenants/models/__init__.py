@@ -3,6 +3,7 @@ from tenants.models.halts import Halt, HaltDrill, HaltTrigger
 from tenants.models.people import ApiToken, Membership, User, WorkspaceUserPermission
 from tenants.models.places import Environment, Tenant, Workspace
 from tenants.models.secrets import Credential, DataKey, Payload
+from tenants.models.stepups import StepUp, StepUpChallenge
 
 __all__ = [
     "ApiToken",
@@ -14,6 +15,8 @@ __all__ = [
     "HaltTrigger",
     "Membership",
     "Payload",
+    "StepUp",
+    "StepUpChallenge",
     "Tenant",
     "TenantManager",
     "TenantModel",

@@ -15,11 +15,14 @@ from tests import ground
 from tests.made_up import GLOBAL_TABLES, drop_checks, insert, owner_column, row, tables
 
 HIDDEN_FROM_APP = {
+    "account_emailconfirmation",
     "django_q_ormq",
     "django_q_schedule",
     "django_q_task",
     "guardian_groupobjectpermission",
     "guardian_userobjectpermission",
+    "socialaccount_socialapp",
+    "socialaccount_socialtoken",
 }
 A, B = "0a" * 16, "0b" * 16
 
