@@ -8,7 +8,7 @@ OPA_VERSION := v1.20.2
 export PYTHONUNBUFFERED = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-faults check bench bench-engine bench-policy lock clean browser opa
+.PHONY: help setup demo up test test-faults check bench bench-engine bench-policy lock clean browser opa softhsm
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,7 +46,12 @@ opa: ## the real OPA server for the tests, where Go can build it; elsewhere a do
 	  GOBIN=$(CURDIR)/build/bin GOFLAGS=-mod=mod go install github.com/open-policy-agent/opa@$(OPA_VERSION) 2>build/opa.log; } \
 	  || echo "OPA cannot be built here (build/opa.log); the tests use a double." >&2
 
-test: setup browser opa ## every test, on real PostgreSQL, real OPA, real HTTP, a real browser
+softhsm: ## Debian's software HSM, where it can be installed; elsewhere its tests are skipped and say so
+	@test -e /usr/lib/softhsm/libsofthsm2.so \
+	  || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq softhsm2 >/dev/null; } \
+	  || echo "The tests of hardware keys need SoftHSM: 'apt-get install softhsm2'." >&2
+
+test: setup browser opa softhsm ## every test, on real PostgreSQL, real OPA, real HTTP, a real browser
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -q -m "not long"
 
 test-faults: setup ## the whole matrix of faults; CASES=n SEED=s for a part of it. Prints its count, writes build/faults.json

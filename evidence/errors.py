@@ -19,3 +19,13 @@ class LogFrozen(Unavailable):
     """The log does not extend what was signed before: somebody must look before anything is signed again."""
 
     code, title = "log_frozen", "The log is frozen"
+
+
+class SignerUnknown(Invalid):
+    code, title = "signer_unknown", "No key can live at this address"
+
+
+class SignerUnavailable(Unavailable):
+    """The service that holds a root key did not answer, or holds another kind of key."""
+
+    code, title = "signer_unavailable", "The root key cannot sign now"

@@ -39,6 +39,17 @@ class KeyAnnounced:
     keyring: str
 
 
+@event("key.revoked")
+@dataclass(frozen=True)
+class KeyRevoked:
+    """The key `kid` speaks for nobody since `revoked_at_ms`; the keyring announced just before says so."""
+
+    kid: str
+    use: str
+    revoked_at_ms: int
+    reason: str
+
+
 @event("evidence.exported")
 @dataclass(frozen=True)
 class EvidenceExported:

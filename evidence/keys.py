@@ -1,10 +1,9 @@
-"""Keys of the record, as files in the data folder, readable by their owner only.
+"""Keys of the record. The root keys live where INTERLOCK_ROOT_KEYS says (`evidence.signers`); the others are files in
+the data folder, readable by their owner only.
 
-    root.pem                      signs keyrings; its public half is the trust that auditors take away
+    root.pem                      signs keyrings unless another root is named; auditors take its public half away
     ingest                        seals events between the commit and the sequencer (HMAC)
     sealing/<tenant>/<use>.pem    signs checkpoints or bundles of one tenant, for at most seven days
-
-A key management service can take the place of each: everything above asks for a `Signer`.
 """
 
 import fcntl
@@ -26,6 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from django.conf import settings
 
+from evidence import signers
 from evidence.verify.signing import LocalSigner, Signer
 
 
@@ -46,15 +46,25 @@ def one_writer() -> Iterator[None]:
         os.close(descriptor)
 
 
-def root() -> Signer:
-    """The root key, made on first use."""
-    return _signer(folder() / "root.pem")
+def roots() -> list[Signer]:
+    """Every root key that signs keyrings, the newest first. Several of them: one is being replaced."""
+    return [signers.open_signer(address) for address in settings.INTERLOCK_ROOT_KEYS]
+
+
+def default_root() -> Signer:
+    """The root key of a deployment that names none, made on first use."""
+    path = folder() / "root.pem"
+    if not path.exists():
+        with one_writer():
+            if not path.exists():
+                write_private(path, _pem(Ed25519PrivateKey.generate()))
+    return load(path)
 
 
 def sealing(tenant_id: UUID, use: str) -> Signer | None:
     """The present sealing key of a tenant for one use; None before the first or after its destruction."""
     path = _sealing_path(tenant_id, use)
-    return _load(path) if path.exists() else None
+    return load(path) if path.exists() else None
 
 
 def make_sealing(tenant_id: UUID, use: str) -> Signer:
@@ -62,12 +72,25 @@ def make_sealing(tenant_id: UUID, use: str) -> Signer:
     path = _sealing_path(tenant_id, use)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     write_private(path, _pem(Ed25519PrivateKey.generate()))
-    return _load(path)
+    return load(path)
+
+
+def destroy_sealing(tenant_id: UUID, use: str) -> None:
+    """The next signature of this use is made by a new key. Call it inside `one_writer`."""
+    _sealing_path(tenant_id, use).unlink(missing_ok=True)
 
 
 def mac(tenant_id: UUID, body: bytes) -> bytes:
     """The ingest seal of an event: it closes the window between commit and checkpoint."""
     return hmac.digest(_tenant_ingest_key(settings.INTERLOCK_DATA_DIR, tenant_id), body, "sha256")
+
+
+def load(path: Path) -> Signer:
+    """The signer over an Ed25519 key in PEM (PKCS #8)."""
+    key = load_pem_private_key(path.read_bytes(), password=None)
+    if not isinstance(key, Ed25519PrivateKey):
+        raise TypeError(f"{path.name} does not hold an Ed25519 key")
+    return LocalSigner(key)
 
 
 def write_private(path: Path, content: bytes) -> None:
@@ -96,23 +119,8 @@ def _ingest_key() -> bytes:
     return path.read_bytes()
 
 
-def _signer(path: Path) -> Signer:
-    if not path.exists():
-        with one_writer():
-            if not path.exists():
-                write_private(path, _pem(Ed25519PrivateKey.generate()))
-    return _load(path)
-
-
 def _sealing_path(tenant_id: UUID, use: str) -> Path:
     return folder() / "sealing" / str(tenant_id) / f"{use}.pem"
-
-
-def _load(path: Path) -> Signer:
-    key = load_pem_private_key(path.read_bytes(), password=None)
-    if not isinstance(key, Ed25519PrivateKey):
-        raise TypeError(f"{path.name} does not hold an Ed25519 key")
-    return LocalSigner(key)
 
 
 def _pem(key: Ed25519PrivateKey) -> bytes:

@@ -2,11 +2,16 @@
 
 from uuid import UUID
 
-from evidence import keys, recording
+from django.db import transaction
+
+from evidence import keyrings, recording
 from evidence.verify import jcs
 from evidence.verify.trust import Trust
+from tenants import scope
 
 
 def export(tenant_id: UUID) -> dict[str, jcs.Json]:
     """The trust file of a tenant (`trust.json`). Hand it over on another way than the bundles."""
-    return Trust(scope=recording.scope_of(tenant_id), root_keys=(keys.root().public,)).as_json()
+    with scope.enter(tenant_id), transaction.atomic():
+        floor = keyrings.revoked_since()
+    return Trust(recording.scope_of(tenant_id), keyrings.root_keys(), floor).as_json()

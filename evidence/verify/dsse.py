@@ -32,16 +32,13 @@ def pae(payload_type: str, payload: bytes) -> bytes:
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
 
 
-def seal(payload_type: str, payload: bytes, signer: Signer) -> bytes:
-    """A canonical envelope with one signature."""
-    signature = signer.sign(pae(payload_type, payload))
-    return jcs.dumps(
-        {
-            "payload": b64(payload),
-            "payloadType": payload_type,
-            "signatures": [{"keyid": kid_of(signer.public), "sig": b64(signature)}],
-        }
-    )
+def seal(payload_type: str, payload: bytes, *signers: Signer) -> bytes:
+    """A canonical envelope with a signature of each signer."""
+    signed = pae(payload_type, payload)
+    signatures: list[jcs.Json] = [
+        {"keyid": kid_of(signer.public), "sig": b64(signer.sign(signed))} for signer in signers
+    ]
+    return jcs.dumps({"payload": b64(payload), "payloadType": payload_type, "signatures": signatures})
 
 
 def parse(data: bytes, payload_type: str) -> Envelope:

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connection
 
 from controlplane.lib import clock
+from controlplane.lib.errors import Unavailable
 from controlplane.lib.logs import get_logger
 from evidence import sequencing
 
@@ -55,10 +56,11 @@ def _serve(stop: threading.Event) -> None:
 
 
 def _round(work: Callable[[], int]) -> int:
-    """A lost connection or a lost race ends this round only: the next one starts from what is committed."""
+    """A lost connection, a lost race or a root key out of reach ends this round only: the next one starts from what is
+    committed."""
     try:
         return work()
-    except DatabaseError:
+    except (DatabaseError, Unavailable):
         log.exception("round abandoned")
         connection.close()
         return 0

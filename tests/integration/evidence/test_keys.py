@@ -12,10 +12,13 @@ from django.core.management import CommandError, call_command
 from django.test import override_settings
 
 from controlplane.lib import clock
+from controlplane.lib.errors import NotFound
 from evidence import checks, keyrings, keys, presenters, trust
 from evidence.models import Event, KeyringVersion
-from evidence.verify import dsse, keyring
+from evidence.verify import dsse, envelope, keyring
+from evidence.verify.signing import kid_of
 from evidence.verify.trust import parse
+from tenants.actors import Actor
 
 
 def ring_of(sealing: keyrings.Sealing) -> keyring.Keyring:
@@ -78,3 +81,59 @@ def test_the_trust_file_is_written_by_the_command(world: object, tmp_path: Path)
 
 def test_every_presenter_belongs_to_a_declared_type() -> None:
     assert presenters.unknown_types() == set()
+
+
+def test_a_rotation_makes_a_new_key_while_the_old_one_stays_in_the_keyring(world: object, in_scope: Callable) -> None:
+    tenant = world.a.tenant
+    with in_scope(tenant):
+        before = keyrings.sealing(tenant.id, "checkpoint")
+        fresh = keyrings.rotate("checkpoint", actor=Actor.host(tenant.id, "root"))
+        after = keyrings.sealing(tenant.id, "checkpoint")
+        other = keyrings.sealing(tenant.id, "bundle")
+    assert after.signer.public == fresh.public != before.signer.public
+    assert after.keyring.find(kid_of(before.signer.public), "checkpoint").revoked_at is None
+    assert other.keyring.version == after.keyring.version
+
+
+def test_a_revocation_is_signed_recorded_and_raises_the_floor_of_new_trust_files(
+    world: object, in_scope: Callable
+) -> None:
+    tenant, at = world.a.tenant, clock.now_ms() - 5000
+    with in_scope(tenant):
+        before = keyrings.sealing(tenant.id, "bundle")
+        kid = kid_of(before.signer.public)
+        keyrings.revoke(kid, reason="stolen", at_ms=at, actor=Actor.host(tenant.id, "root"))
+        after = keyrings.sealing(tenant.id, "bundle")
+        told = Event.objects.get(type="key.revoked")
+        with pytest.raises(NotFound):
+            keyrings.revoke("ed25519:0", reason="", at_ms=at, actor=Actor.host(tenant.id, "root"))
+    assert after.keyring.find(kid, "bundle").revoked_at == at
+    assert after.signer.public != before.signer.public
+    assert after.keyring.version == before.keyring.version + 1
+    assert envelope.parse_event(bytes(told.body)).data == {
+        "kid": kid,
+        "use": "bundle",
+        "revoked_at_ms": at,
+        "reason": "stolen",
+    }
+    assert parse(json.dumps(trust.export(tenant.id)).encode()).min_keyring_version == after.keyring.version
+    with in_scope(tenant):
+        keyrings.rotate("bundle", actor=Actor.host(tenant.id, "root"))
+    assert parse(json.dumps(trust.export(tenant.id)).encode()).min_keyring_version == after.keyring.version
+
+
+def test_the_command_shows_rotates_and_revokes(
+    world: object, in_scope: Callable, capsys: pytest.CaptureFixture
+) -> None:
+    with in_scope(world.a.tenant):
+        first = kid_of(keyrings.sealing(world.a.tenant.id, "bundle").signer.public)
+    call_command("sealing_keys", "a", rotate="bundle")
+    assert [line.split()[1:] for line in capsys.readouterr().out.splitlines()].count(["bundle", "good"]) == 2
+    with pytest.raises(CommandError, match="says why"):
+        call_command("sealing_keys", "a", revoke=first)
+    with pytest.raises(CommandError, match="no keyring"):
+        call_command("sealing_keys", "a", revoke="ed25519:0", reason="stolen")
+    call_command("sealing_keys", "a", revoke=first, reason="laptop lost", minutes_ago=30)
+    assert f"{first}  bundle      revoked" in capsys.readouterr().out
+    with in_scope(world.a.tenant):
+        assert Event.objects.filter(type="key.revoked").count() == 1
