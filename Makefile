@@ -62,6 +62,7 @@ test-faults: setup ## the whole matrix of faults; CASES=n SEED=s for a part of i
 check: setup ## style, types, import contracts, migrations, deployment checks
 	@$(BIN)/ruff format --check -q . && $(BIN)/ruff check -q .
 	@$(BIN)/mypy .
+	@$(BIN)/python frontend/build.py --check
 	@$(BIN)/lint-imports
 	@$(BIN)/python manage.py makemigrations --check --dry-run
 	@$(BIN)/python -m controlplane.deploy_check

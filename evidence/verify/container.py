@@ -4,12 +4,12 @@ One content has one spelling. The reader takes the archive apart front to back, 
 the same bytes, so nothing can hide in a header, a comment, or between a local and a central entry.
 """
 
-import json
 import re
 import struct
 import zlib
 from collections.abc import Mapping
 
+from evidence.verify import jcs
 from evidence.verify.malformed import Malformed
 
 MAX_MEMBERS = 2000
@@ -69,7 +69,7 @@ def _read_entry(archive: bytes, offset: int) -> tuple[str, bytes, int]:
 
 def _demand_safe(name: str) -> None:
     if not _NAME.fullmatch(name) or len(name) > 200:
-        raise Malformed("ZIP-NAME", f"{json.dumps(name[:80])} is not a safe member name")
+        raise Malformed("ZIP-NAME", f"{jcs.dumps(name[:80]).decode()} is not a safe member name")
 
 
 def _local_entry(name: str, content: bytes) -> bytes:

@@ -96,7 +96,8 @@ def _checked(value: Any, depth: int) -> Any:
     if isinstance(value, int):
         return _in_range(value)
     code = "JSON-FLOAT" if isinstance(value, float) else "JSON-FORMAT"
-    raise Malformed(code, f"{type(value).__name__} has no place in this profile")
+    name = "null" if value is None else type(value).__name__
+    raise Malformed(code, f"{name} has no place in this profile")
 
 
 def _in_order(members: dict[Any, Any]) -> list[str]:

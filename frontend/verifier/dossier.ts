@@ -1,0 +1,141 @@
+// The parsed bundle on its way through the checks.
+import { type Bytes, unb64 } from "./bytes.ts";
+import type { Files } from "./container.ts";
+import type { Disclosure } from "./disclosure.ts";
+import type { Event, Leaf } from "./envelope.ts";
+import { Report } from "./findings.ts";
+import { hasExactly, isWhole, type Json, loadsObject, type Members } from "./json.ts";
+import type { Keyring } from "./keyring.ts";
+import * as layout from "./layout.ts";
+import { Malformed } from "./malformed.ts";
+import type { SignedNote } from "./note.ts";
+import type { Predicate, Statement } from "./statement.ts";
+import type { Trust } from "./trust.ts";
+
+export const PROFILES = ["basic", "audit", "dispute"] as const;
+export type Profile = (typeof PROFILES)[number];
+
+/** What the auditor asks: the trust they bring, heads they remember, the time it is, how strict to be. */
+export interface Question {
+  trust: Trust | null;
+  known: string[];
+  atMs: number;
+  profile: Profile;
+}
+
+/** Filled stage by stage; a stage reads only what earlier ones have checked and put here. */
+export class Dossier {
+  readonly question: Question;
+  readonly members: Files;
+  readonly report: Report;
+  ring!: Keyring;
+  statement!: Statement;
+  notes: SignedNote[] = [];
+  proofs = new Map<number, Bytes[]>();
+  consistency = new Map<string, Bytes[]>();
+  leaves: Leaf[] = [];
+  leafLines: Bytes[] = [];
+  events: Event[] = [];
+  disclosures: Disclosure[] = [];
+
+  constructor(question: Question, members: Files, report: Report) {
+    this.question = question;
+    this.members = members;
+    this.report = report;
+  }
+
+  get claims(): Predicate {
+    return this.statement.predicate;
+  }
+
+  get lastNote(): SignedNote {
+    return this.notes.at(-1)!;
+  }
+
+  file(name: string): Bytes {
+    return this.members.get(name)!;
+  }
+
+  fail(code: string, where: string, message: string): void {
+    this.report.fail(code, where, message);
+  }
+
+  get failed(): number {
+    return this.report.failures.length;
+  }
+
+  /** PASS when the stage added no failure since `before` failures were counted. */
+  conclude(check: string, where: string, message: string, before: number): void {
+    if (this.failed === before) this.report.passed(check, where, message);
+  }
+
+  /** Parse a file of one JSON document a line; the last line ends too. */
+  parsed<T>(name: string, parse: (line: Bytes) => T): T[] {
+    return linesOf(this.file(name), name).map((line, at) => reading(`${name}:${at + 1}`, parse, line));
+  }
+}
+
+export function linesOf(content: Bytes, name: string): Bytes[] {
+  if (content.length && content.at(-1) !== 10) throw new Malformed("JSON-FORMAT", "the last line is cut short", name);
+  const lines: Bytes[] = [];
+  for (let start = 0; start < content.length; ) {
+    const end = content.indexOf(10, start);
+    lines.push(content.subarray(start, end));
+    start = end + 1;
+  }
+  return lines;
+}
+
+/** Parse, and say where it was when it is malformed. */
+export function reading<T>(where: string, parse: (data: Bytes) => T, data: Bytes): T {
+  try {
+    return parse(data);
+  } catch (error) {
+    throw error instanceof Malformed ? error.at(where) : error;
+  }
+}
+
+/** `{"proofs": [{"index": n, "path": [base64, …]}]}` */
+export function parseProofs(data: Bytes): Map<number, Bytes[]> {
+  return new Map(itemsOf(data).map((item) => {
+    const index = item.get("index");
+    if (!hasExactly(item, ["index", "path"]) || !isWhole(index)) {
+      throw new Malformed("SCHEMA", "not an inclusion proof");
+    }
+    return [index, pathOf(item.get("path")!)];
+  }));
+}
+
+/** `{"proofs": [{"from": m, "to": n, "path": [base64, …]}]}` */
+export function parseConsistency(data: Bytes): Map<string, Bytes[]> {
+  return new Map(itemsOf(data).map((item) => {
+    const [from, to] = [item.get("from"), item.get("to")];
+    if (!hasExactly(item, ["from", "to", "path"]) || !isWhole(from) || !isWhole(to)) {
+      throw new Malformed("SCHEMA", "not a consistency proof");
+    }
+    return [`${from} ${to}`, pathOf(item.get("path")!)];
+  }));
+}
+
+export function checkpointNames(members: Files): string[] {
+  return [...members.keys()].filter((name) => name.startsWith(layout.CHECKPOINTS)).sort();
+}
+
+function itemsOf(data: Bytes): Members[] {
+  const members = loadsObject(data);
+  const items = members.get("proofs");
+  if (!hasExactly(members, ["proofs"]) || !Array.isArray(items)) {
+    throw new Malformed("SCHEMA", "not a list of proofs");
+  }
+  return items.map((item) => {
+    if (!(item instanceof Map)) throw new Malformed("SCHEMA", "not a proof");
+    return item;
+  });
+}
+
+function pathOf(value: Json): Bytes[] {
+  if (!Array.isArray(value) || value.length > 64) {
+    throw new Malformed("SCHEMA", "a proof is a short list of hashes");
+  }
+  return value.map((step) => unb64(step, "SCHEMA", 32));
+}

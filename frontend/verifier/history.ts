@@ -1,0 +1,182 @@
+// Middle stages: the signed heads, one tree behind them, and the leaves inside it.
+import { checkKey } from "./authority.ts";
+import { type Bytes, equal, hex, utf8 } from "./bytes.ts";
+import { checkpointNames, type Dossier, linesOf, parseConsistency, parseProofs, reading } from "./dossier.ts";
+import { type Leaf, parseLeaf } from "./envelope.ts";
+import { type Key, ofUse } from "./keyring.ts";
+import * as layout from "./layout.ts";
+import * as merkle from "./merkle.ts";
+import * as note from "./note.ts";
+import type { SignedNote } from "./note.ts";
+
+/** Read leaves and proofs; what they say is judged against the heads later. */
+export function checkLeavesForm(dossier: Dossier): void {
+  dossier.leaves = dossier.parsed(layout.LEAVES, parseLeaf);
+  dossier.leafLines = linesOf(dossier.file(layout.LEAVES), layout.LEAVES);
+  dossier.proofs = reading(layout.PROOFS, parseProofs, dossier.file(layout.PROOFS));
+  dossier.consistency = reading(layout.CONSISTENCY, parseConsistency, dossier.file(layout.CONSISTENCY));
+}
+
+/** Each head is signed by a checkpoint key of the keyring, for the log that the statement names. */
+export async function checkCheckpoints(dossier: Dossier): Promise<void> {
+  const before = dossier.failed;
+  for (const name of checkpointNames(dossier.members)) {
+    const signed = reading(name, note.parse, dossier.file(name));
+    await checkNote(dossier, signed, name);
+    dossier.notes.push(signed);
+  }
+  const { checkpoint, text } = dossier.lastNote;
+  if (checkpoint.size !== dossier.claims.size || hex(checkpoint.root) !== dossier.claims.root) {
+    dossier.fail("COUNT", layout.STATEMENT, "the last checkpoint is not the one that the statement names");
+  }
+  dossier.report.note = text;
+  dossier.conclude("CHECKPOINT", layout.CHECKPOINTS, `${dossier.notes.length} signed heads`, before);
+}
+
+/** Each head extends the one before: one history, not two. */
+export async function checkConsistency(dossier: Dossier): Promise<void> {
+  const before = dossier.failed;
+  for (const [at, newer] of dossier.notes.slice(1).entries()) {
+    await compare(dossier, dossier.notes[at]!, newer, layout.CONSISTENCY);
+  }
+  dossier.conclude("CONSISTENCY", layout.CONSISTENCY, "the heads follow one another", before);
+}
+
+/** Heads that the auditor remembers must lie on the same line of history. */
+export async function checkKnown(dossier: Dossier): Promise<void> {
+  const { known, trust } = dossier.question;
+  const listed = trust?.checkpoints ?? [];
+  if (!known.length && !listed.length) {
+    const message = "no remembered head was given: a rewrite by the operator would not show";
+    dossier.report.skip("KNOWN", "known", message);
+  }
+  for (const [at, text] of known.entries()) await checkRemembered(dossier, text, `known:${at + 1}`, true);
+  for (const [at, text] of listed.entries()) await checkRemembered(dossier, text, `trust:${at + 1}`, false);
+}
+
+/** Every leaf is in the tree of the last head, in order, linked to its neighbour, never earlier than it. */
+export function checkInclusion(dossier: Dossier): void {
+  const before = dossier.failed;
+  const head = dossier.lastNote.checkpoint;
+  for (const [at, leaf] of dossier.leaves.entries()) {
+    const where = `${layout.LEAVES}:${at + 1}`;
+    if (leaf.origin !== dossier.claims.origin) {
+      dossier.fail("CROSS-TENANT", where, `the leaf is of the log ${leaf.origin}`);
+    }
+    checkProof(dossier, leaf, dossier.leafLines[at]!, head, where);
+    if (at > 0) checkNeighbour(dossier, at, where);
+  }
+  const message = `${dossier.leaves.length} leaves are in the tree of size ${head.size}`;
+  dossier.conclude("INCLUSION", layout.LEAVES, message, before);
+}
+
+/** The text of a remembered note; throws Malformed when it is not one. */
+export function remembered(data: Bytes): string {
+  return reading("known", note.parse, data).text;
+}
+
+async function checkNote(dossier: Dossier, signed: SignedNote, where: string): Promise<void> {
+  const { origin, size } = signed.checkpoint;
+  if (origin !== dossier.claims.origin) dossier.fail("ORIGIN", where, `the checkpoint is of the log ${origin}`);
+  const found = await signature(dossier, signed);
+  if (!found) {
+    dossier.fail("NOTE-KEY", where, "no key of the keyring signed the checkpoint");
+    return;
+  }
+  if (!found.good) dossier.fail("NOTE-SIG", where, `the signature of ${found.key.kid} does not hold`);
+  checkKey(dossier, found.key, where, latestMs(dossier, size));
+}
+
+/** The keyring's key that the note claims, and whether its signature holds. Unknown keys are ignored. */
+async function signature(dossier: Dossier, signed: SignedNote): Promise<{ key: Key; good: boolean } | null> {
+  for (const key of ofUse(dossier.ring, "checkpoint")) {
+    const line = note.lineOf(signed, signed.checkpoint.origin, key.public);
+    if (line) return { key, good: await note.holds(signed, line, key.public) };
+  }
+  return null;
+}
+
+/** A lower bound for the time of a head: the newest leaf under it that the bundle shows. */
+function latestMs(dossier: Dossier, size: number): number {
+  return dossier.leaves.reduce((latest, leaf) => (leaf.index < size ? Math.max(latest, leaf.timeMs) : latest), 0);
+}
+
+/** True when `newer` provably extends `older`; everything else leaves a finding. */
+async function compare(dossier: Dossier, older: SignedNote, newer: SignedNote, where: string): Promise<boolean> {
+  const [from, to] = [older.checkpoint, newer.checkpoint];
+  if (from.size === to.size) return compareEqual(dossier, older, newer, where);
+  if (from.size > to.size) {
+    dossier.fail("CP-ORDER", where, `size ${from.size} stands before size ${to.size}`);
+    return false;
+  }
+  const path = dossier.consistency.get(`${from.size} ${to.size}`);
+  if (!path) {
+    dossier.fail("MISSING-PROOF", where, `no proof from size ${from.size} to size ${to.size}`);
+    return false;
+  }
+  if (!merkle.extendsTree(from.size, to.size, from.root, to.root, path)) {
+    dossier.fail("CONSISTENCY", where, `size ${to.size} does not extend size ${from.size}`);
+    return false;
+  }
+  return true;
+}
+
+async function compareEqual(dossier: Dossier, one: SignedNote, other: SignedNote, where: string): Promise<boolean> {
+  const { size, root } = one.checkpoint;
+  if (equal(root, other.checkpoint.root)) return true;
+  if ((await signature(dossier, one))?.good && (await signature(dossier, other))?.good) {
+    dossier.fail("EQUIVOCATION", where, `two signed heads of size ${size} differ`);
+    dossier.report.conflictingNotes.push(one.text, other.text);
+  } else {
+    dossier.fail("CONSISTENCY", where, `two heads of size ${size} differ`);
+  }
+  return false;
+}
+
+/** A head of another log is passed over only in a trust file, and only if it is not this log under a new epoch. */
+async function checkRemembered(dossier: Dossier, text: string, where: string, asked: boolean): Promise<void> {
+  const known = reading(where, note.parse, utf8(text));
+  const last = dossier.lastNote;
+  const { origin, size } = known.checkpoint;
+  if (origin !== last.checkpoint.origin) {
+    const message = `the remembered head is of the log ${origin}`;
+    if (asked || withoutEpoch(known) === withoutEpoch(last)) dossier.fail("MISSING-PROOF", where, message);
+    else dossier.report.skip("KNOWN", where, message);
+    return;
+  }
+  if (size > last.checkpoint.size) {
+    dossier.fail("STALE", where, `size ${size} is remembered, the bundle ends at ${last.checkpoint.size}`);
+    return;
+  }
+  const same = dossier.notes.find((own) => own.checkpoint.size === size);
+  if (await compare(dossier, known, same ?? last, where)) {
+    dossier.report.passed("KNOWN", where, `the remembered head of size ${size} is part of it`);
+    if (dossier.report.assurance >= 1) dossier.report.assurance = 3;
+  }
+}
+
+function withoutEpoch({ checkpoint }: SignedNote): string {
+  return checkpoint.origin.slice(0, Math.max(0, checkpoint.origin.lastIndexOf("/")));
+}
+
+function checkProof(dossier: Dossier, leaf: Leaf, line: Bytes, head: note.Checkpoint, where: string): void {
+  const path = dossier.proofs.get(leaf.index);
+  if (!path) {
+    dossier.fail("MISSING-PROOF", where, `no proof for leaf ${leaf.index}`);
+  } else if (!merkle.includes(merkle.leafHash(line), leaf.index, head.size, path, head.root)) {
+    dossier.fail("INCLUSION", where, `leaf ${leaf.index} is not in the tree of size ${head.size}`);
+  }
+}
+
+function checkNeighbour(dossier: Dossier, at: number, where: string): void {
+  const [previous, leaf] = [dossier.leaves[at - 1]!, dossier.leaves[at]!];
+  if (leaf.index <= previous.index) {
+    dossier.fail("ORDER", where, `leaf ${leaf.index} stands behind leaf ${previous.index}`);
+  }
+  if (leaf.index === previous.index + 1 && !equal(leaf.previous, merkle.leafHash(dossier.leafLines[at - 1]!))) {
+    dossier.fail("CHAIN", where, `leaf ${leaf.index} is not linked to leaf ${previous.index}`);
+  }
+  if (leaf.timeMs < previous.timeMs) {
+    dossier.fail("TIME-BACKWARDS", where, `leaf ${leaf.index} is earlier than leaf ${previous.index}`);
+  }
+}

@@ -1,0 +1,49 @@
+// The order of the checks. Each stage stands on what the ones before have authenticated. The parsers, the tree, the
+// hash and the signatures share nothing with the verifier in Python: a flaw in one of the two shows as a report that differs.
+import * as authority from "./authority.ts";
+import type { Bytes } from "./bytes.ts";
+import * as container from "./container.ts";
+import { Dossier, type Question } from "./dossier.ts";
+import { Report, type Verdict } from "./findings.ts";
+import * as history from "./history.ts";
+import { Malformed } from "./malformed.ts";
+import * as story from "./story.ts";
+
+const CONSISTENT: Verdict[] = ["VERIFIED", "INCOMPLETE", "RULE_VIOLATION"];
+
+const STAGES: ((dossier: Dossier) => void | Promise<void>)[] = [
+  authority.checkPresence,
+  authority.checkKeyring,
+  authority.checkStatement,
+  authority.checkFiles,
+  history.checkLeavesForm,
+  history.checkCheckpoints,
+  history.checkConsistency,
+  history.checkKnown,
+  history.checkInclusion,
+  story.checkEvents,
+  story.checkRun,
+  story.checkTime,
+  story.checkDisclosures,
+  story.checkReport,
+  story.checkRules,
+  story.checkProfile,
+];
+
+/** Judge a bundle. Never throws for what the bundle holds: everything becomes a finding. */
+export async function verify(bundle: Bytes, question: Question): Promise<Report> {
+  const report = new Report();
+  try {
+    const members = container.unpack(bundle);
+    report.passed("CONTAINER", "bundle", `${members.size} members in canonical form`);
+    const dossier = new Dossier(question, members, report);
+    for (const stage of STAGES) await stage(dossier);
+  } catch (error) {
+    if (error instanceof Malformed) report.fail(error.code, error.where, error.message);
+    else if (error instanceof authority.Stop) {
+      report.skip("REMAINING", "bundle", "the other checks need the missing files");
+    } else throw error;
+  }
+  if (!CONSISTENT.includes(report.verdict)) report.assurance = 0;
+  return report;
+}

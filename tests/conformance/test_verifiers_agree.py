@@ -1,0 +1,30 @@
+"""Two verifiers that share no code, in Python and in TypeScript, say the same bytes about every bundle."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.conformance import nonsense
+from tests.conformance.other import disagreements
+from tests.unit.evidence import attacks_form, attacks_record  # noqa: F401 - they fill the corpus
+from tests.unit.evidence.corpus import ATTACKS
+from tests.unit.evidence.forge import Kit
+
+
+def test_both_say_the_same_of_every_attack(tmp_path: Path) -> None:
+    assert disagreements(tmp_path, [case.make() for case in ATTACKS]) == []
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_both_say_the_same_of_nonsense(tmp_path: Path, seed: int) -> None:
+    assert disagreements(tmp_path, nonsense.cases(seed, 100)) == []
+
+
+def test_both_read_the_texts_that_parsers_differ_on_alike(tmp_path: Path) -> None:
+    kit = Kit()
+    bundles = [
+        kit.resigned(lambda members, text=text, name=name: members.update({name: text}))
+        for text in nonsense.MINEFIELD
+        for name in ("data/proofs.json", "data/disclosures.jsonl")
+    ]
+    assert disagreements(tmp_path, [(bundle, kit.ask()) for bundle in bundles]) == []
