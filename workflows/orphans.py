@@ -1,14 +1,19 @@
-"""A worker that is killed while it waits for its next task takes the read lock of the queue with it.
+"""What the queue inside a cluster does not survive: a worker that dies or is stopped while it waits for its next task.
 
 django-q2 hands tasks to the workers of a cluster through one multiprocessing queue. Whoever waits at its pipe holds a
-semaphore meanwhile, and nobody gives that back after a SIGKILL (the OOM killer, an operator): every other worker of
-the cluster would wait for ever. So each worker watches: tasks lie in the pipe, it is idle, and still it is not its
-turn. Then the holder is gone, and the lock is given back in its place (any process may, says `multiprocessing`). Not
-while a worker is stopped: it may be the holder, and two at one pipe would tear its messages apart.
+semaphore meanwhile, and nobody gives that back after a SIGKILL (the OOM killer, an operator) or during a SIGSTOP; one
+that is killed between the head and the body of a message leaves a pipe that nobody can read any more. Every other
+worker of the cluster would wait with it. So each worker watches:
+
+- It is idle and runs wait: a task is only a call to come and look for runs, so it looks unasked.
+- Tasks lie in the pipe, it is idle, and still it is not its turn: the holder is gone, and the lock is given back in its
+  place (any process may, says `multiprocessing`). Not while a worker is stopped: it may be the holder, and two at one
+  pipe would tear its messages apart.
 """
 
 import os
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing import current_process
 from multiprocessing.queues import Queue
@@ -21,6 +26,7 @@ from controlplane.lib.logs import get_logger
 log = get_logger(__name__)
 
 LOOK_EVERY_S = 1.0
+REPORT_EVERY = 30
 STUCK_S = 10.0
 """A live worker takes what lies in the pipe within milliseconds; a starved one gets this long."""
 
@@ -31,10 +37,12 @@ class Watch:
 
     tasks: "Queue[Any]"
     idle: bool = True
+    idle_looks: int = 0
+    unasked: int = 0
     stuck_since: float | None = field(default=None)
 
     def busy(self, **_: Any) -> None:
-        self.idle = False
+        self.idle, self.idle_looks, self.unasked = False, 0, 0
 
     def free(self, **_: Any) -> None:
         self.idle = True
@@ -52,10 +60,20 @@ class Watch:
         self.stuck_since = None
         return _give_back(self.tasks)
 
-    def keep(self) -> None:
+    def look_unasked(self, work: Callable[[], bool]) -> None:
+        """Idle since the last look: do `work`, what a task would have had this worker do; True when there was some."""
+        self.idle_looks = self.idle_looks + 1 if self.idle else 0
+        if self.idle_looks < 2 or not work():
+            return
+        self.unasked += 1
+        if self.unasked % REPORT_EVERY == 0:
+            log.error("no task reaches this worker though there are some: restart its cluster")
+
+    def keep(self, work: Callable[[], bool]) -> None:
         """For ever, as a thread of the worker."""
         pause = threading.Event()
         while not pause.wait(LOOK_EVERY_S):
+            self.look_unasked(work)
             self.look()
 
 

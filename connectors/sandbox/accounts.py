@@ -31,8 +31,11 @@ SLACK_CHANNELS = {
     "C0ITSM": "itsm",
     "C0LEADS": "itsm-leads",
     "C0PRIVATE": "not-invited",
+    "C0ARCHIVED": "closed-desk",
 }
 NOT_INVITED = frozenset({"C0PRIVATE"})
+ARCHIVED = frozenset({"C0ARCHIVED"})
+"""Can be read, not written to."""
 
 
 @dataclass(frozen=True)

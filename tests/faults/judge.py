@@ -39,7 +39,13 @@ class Judge:
         return Question(parse(told), (), clock.now_ms())
 
     def verdict(self, trial: Trial) -> list[str]:
-        return [*_reached(trial), *_ended(trial, self.patience_s), *self._effects(trial), *self._record(trial)]
+        return [*_ended(trial, self.patience_s), *self._effects(trial), *self._record(trial)]
+
+    @staticmethod
+    def reached(trial: Trial) -> list[str]:
+        """Points at which nothing was struck: such a case proves nothing."""
+        struck = zip(trial.keys, trial.case.strikes, strict=True)
+        return [f"{strike.point} was never reached" for key, strike in struck if key not in trial.proofs]
 
     def _effects(self, trial: Trial) -> Iterator[str]:
         """Each effect at most once, undone as often as done when the run went back."""
@@ -106,12 +112,6 @@ class Judge:
         patches = [row for row in self.log if row["method"] == "PATCH" and trial.sys_id in row["path"]]
         posts = [row for row in self.log if "chat.postMessage" in row["path"] and trial.number in row["body"]]
         return len(patches) + len(posts)
-
-
-def _reached(trial: Trial) -> Iterator[str]:
-    for key, strike in zip(trial.keys, trial.case.strikes, strict=True):
-        if key not in trial.proofs:
-            yield f"{strike.point} was never reached"
 
 
 def _ended(trial: Trial, patience_s: float) -> Iterator[str]:

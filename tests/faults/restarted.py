@@ -45,7 +45,7 @@ def main(how: str) -> None:
         runner.warm_up()
         trials = runner.run(CASES, _struck(how))
         judge = Judge(place, slowness=100.0)
-        wrong = {f"{trial.case.name} {trial.run_id}": judge.verdict(trial) for trial in trials}
+        wrong = {f"{trial.case.name} {trial.run_id}": judge.reached(trial) + judge.verdict(trial) for trial in trials}
         said = place.processes.said() if any(wrong.values()) else ""
         sys.stdout.write(json.dumps({"runs": len(trials), "wrong": wrong, "said": said}) + "\n")
 

@@ -118,6 +118,7 @@ def test_a_message_that_others_changed_is_not_replaced_by_the_correction(
 ) -> None:
     passing = Passing(free, vendors)
     seen: set[str] = set()
+    vendors.ctl("slack/config", {"unlimited": True})
 
     @settings(max_examples=trials(8), deadline=None, suppress_health_check=list(HealthCheck))
     @example(None, True)
@@ -129,9 +130,12 @@ def test_a_message_that_others_changed_is_not_replaced_by_the_correction(
         write = lambda: gateway.advance(call_id=call.call_id, actor=ground.worker(free))  # noqa: E731
         if lost:
             vendors.fault("drop_after", path="chat.postMessage")
+        before = len(vendors.ledger(vendor="slack", kind="message_posted"))
         with passing.at_this_time():
             write()
-        ts = vendors.ledger(vendor="slack", kind="message_posted")[-1]["ts"]
+        messages = vendors.ledger(vendor="slack", kind="message_posted")
+        assert len(messages) == before + 1, "others edit this message, not one before it"
+        ts = messages[-1]["ts"]
         place = {"channel": ground.CHANNEL, "ts": ts}
         if edit and not (lost and edit == "delete"):
             _by_others(vendors, place, edit)

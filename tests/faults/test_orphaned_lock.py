@@ -4,6 +4,8 @@ import multiprocessing
 import os
 import signal
 import time
+from collections.abc import Iterator
+from multiprocessing.process import BaseProcess
 
 import pytest
 from django_q.queues import Queue
@@ -64,17 +66,64 @@ def test_only_a_worker_of_a_cluster_has_a_queue_to_watch() -> None:
     assert orphans.queue_of_this_worker() is None
 
 
-def test_while_a_worker_is_stopped_nothing_is_given_back(orphaned: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It may be the holder."""
+@pytest.fixture
+def sleeping_holder(monkeypatch: pytest.MonkeyPatch) -> Iterator[BaseProcess]:
+    """A stopped process in the cluster of this test: it may be the holder."""
     monkeypatch.setattr(orphans, "STUCK_S", 0.0)
     monkeypatch.setattr(os, "getppid", os.getpid)
     sleeper = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
     sleeper.start()
     os.kill(sleeper.pid, signal.SIGSTOP)
     os.waitpid(sleeper.pid, os.WUNTRACED)
-    try:
-        assert not orphans.Watch(orphaned).look()
-    finally:
-        sleeper.kill()
-        sleeper.join()
+    yield sleeper
+    sleeper.kill()
+    sleeper.join()
+
+
+def test_while_a_worker_is_stopped_nothing_is_given_back(orphaned: Queue, sleeping_holder: BaseProcess) -> None:
+    assert not orphans.Watch(orphaned).look()
+    sleeping_holder.kill()
+    sleeping_holder.join()
     assert orphans.Watch(orphaned).look()
+
+
+class Unasked:
+    """Counts how often a worker looked for work by itself; there always is some."""
+
+    def __init__(self) -> None:
+        self.times = 0
+
+    def __call__(self) -> bool:
+        self.times += 1
+        return True
+
+
+@pytest.mark.usefixtures("sleeping_holder")
+def test_a_worker_that_is_not_served_looks_for_work_itself(orphaned: Queue) -> None:
+    watch, work = orphans.Watch(orphaned), Unasked()
+    watch.look_unasked(work)
+    assert work.times == 0, "it may have become idle a moment ago"
+    watch.look_unasked(work)
+    assert work.times == 1
+    assert not orphaned._rlock.acquire(block=False), "the lock of a worker that is only stopped was given back"
+
+
+def test_a_worker_that_works_does_not_look_unasked(orphaned: Queue) -> None:
+    watch, work = orphans.Watch(orphaned), Unasked()
+    for _ in range(3):
+        watch.look_unasked(work)
+        watch.busy()
+        watch.free()
+    watch.busy()
+    watch.look_unasked(work)
+    watch.look_unasked(work)
+    assert work.times == 0
+
+
+def test_a_worker_that_only_finds_work_unasked_says_that_its_cluster_is_broken(
+    orphaned: Queue, caplog: pytest.LogCaptureFixture
+) -> None:
+    watch = orphans.Watch(orphaned)
+    for _ in range(orphans.REPORT_EVERY + 1):
+        watch.look_unasked(Unasked())
+    assert "restart its cluster" in caplog.text

@@ -45,7 +45,7 @@ def runner(place: Arena) -> Runner:
 
 def _judged(runner: Runner, trials: list[Trial], *, patience: bool = True) -> None:
     judge = Judge(runner.arena, slowness=runner.slowness if patience else 100.0)
-    wrong = {f"{trial.case.name} {trial.run_id}": judge.verdict(trial) for trial in trials}
+    wrong = {f"{trial.case.name} {trial.run_id}": judge.reached(trial) + judge.verdict(trial) for trial in trials}
     runner.trials.clear()
     assert not any(wrong.values()), f"{wrong}\n{[trial.story for trial in trials]}\n{runner.arena.processes.said()}"
 

@@ -1,6 +1,7 @@
 """The workflows that the matrix runs, and the policy that lets them.
 
-Writes without an approval; the same with a last step that fails for good, so that all must be taken back.
+Writes without an approval; the same with a last step that fails for good, so that all must be taken back. It fails in
+an archived channel: that can still be read, so that a probe can tell that a lost post never landed.
 """
 
 WRITES = """\
@@ -52,7 +53,7 @@ spec:
     - id: elsewhere
       needs: [announce]
       call: slack.message.post
-      with: {channel: C0NOWHERE, text: "${{ trigger.number }} goes nowhere"}
+      with: {channel: C0ARCHIVED, text: "${{ trigger.number }} goes nowhere"}
 """
 
 SOURCES = (WRITES, BACK)

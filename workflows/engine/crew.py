@@ -51,6 +51,7 @@ class Crew:
     def __post_init__(self) -> None:
         self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="call")
         self._queue = Queue()
+        self._turn = threading.Lock()
         self._lock = threading.Lock()
         self._held: dict[UUID, _Held] = {}
         self._refused = False
@@ -62,14 +63,18 @@ class Crew:
 
     def work(self) -> None:
         """Take waves until nothing waits, every thread is taken, or it is somebody else's turn."""
-        self.busy, until = True, clock.monotonic() + BUDGET_S
-        try:
-            while not self._leaving.is_set() and (most := self._room()) and self._take(most):
-                if clock.monotonic() >= until:
-                    wakeups.ring()
-                    return
-        finally:
-            self.busy = False
+        with self._turn:
+            self.busy = True
+            try:
+                self._take_waves(until=clock.monotonic() + BUDGET_S)
+            finally:
+                self.busy = False
+
+    def _take_waves(self, until: float) -> None:
+        while not self._leaving.is_set() and (most := self._room()) and self._take(most):
+            if clock.monotonic() >= until:
+                wakeups.ring()
+                return
 
     def stop(self) -> None:
         """Begin nothing more."""
@@ -78,7 +83,8 @@ class Crew:
     def leave(self) -> None:
         """Begin nothing more, finish the calls that are under way, give back the runs behind them."""
         self.stop()
-        self._pool.shutdown(wait=True)
+        with self._turn:
+            self._pool.shutdown(wait=True)
         self._gone.set()
         if self._heart is not None:
             self._heart.join()

@@ -125,6 +125,8 @@ class WebApi:
 
     def _post(self, fields: Fields) -> dict[str, Any]:
         channel, content = self._channel(fields), self._content(fields)
+        if channel in accounts.ARCHIVED:
+            raise SlackError("is_archived")
         if not self.workspace.take_slot(channel):
             raise Throttled
         ts = self.workspace.next_ts()
@@ -142,6 +144,8 @@ class WebApi:
     def _update(self, fields: Fields) -> dict[str, Any]:
         channel = self._channel(fields)
         message = self._message(channel, fields)
+        if channel in accounts.ARCHIVED:
+            raise SlackError("is_inactive")
         content = self._content(fields)
         if "blocks" not in fields:
             message.pop("blocks", None)

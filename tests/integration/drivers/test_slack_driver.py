@@ -52,6 +52,7 @@ def test_a_rate_limit_is_transient(stand_ins, caller) -> None:
     [
         ("C0NOWHERE", None, "slack_channel_not_found"),
         ("C0PRIVATE", None, "slack_not_in_channel"),
+        ("C0ARCHIVED", None, "slack_is_archived"),
         ("C0ITSM", {"bot_token": "xoxb-wrong-token"}, "auth_failed"),
     ],
 )

@@ -99,6 +99,7 @@ def test_messages_are_posted_updated_and_found_by_their_metadata(stand_ins, clie
     [
         ({"channel": "C0NOWHERE", "text": "x"}, "channel_not_found"),
         ({"channel": "C0PRIVATE", "text": "x"}, "not_in_channel"),
+        ({"channel": "C0ARCHIVED", "text": "x"}, "is_archived"),
         ({"channel": "C0ITSM", "text": ""}, "no_text"),
         (
             {"channel": "C0ITSM", "blocks": [{"type": "header", "text": {"type": "mrkdwn", "text": "x"}}]},
