@@ -5,31 +5,38 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 
-from approvals import halted, rights
+from approvals import halted, powers, rights
 from approvals.errors import RequestNotFound
-from approvals.models import ApprovalRequest, Vote
+from approvals.models import ApprovalRequest, Delegation, Vote
+from approvals.powers import Powers
+from approvals.quorum import open_places
 from approvals.types import State, Verdict
+from approvals.withdrawing import may_withdraw
 from controlplane.lib import clock
 from tenants import payloads
 from tenants.actors import Actor
 from tenants.errors import PayloadExpired
-from tenants.models import Workspace
-from tenants.permissions import Perm, held
+from tenants.permissions import Perm
 
-_Held = dict[UUID, frozenset[Perm]]
+ALIKE = 5
 
 
 @dataclass(frozen=True)
 class Item:
-    """A request with what this person may do about it; `why_not` is "" when they may vote."""
+    """A request with what this person may do about it; `why_not` is "" when they may vote.
+
+    `in_place_of`: whose right a vote of theirs would use, "" for their own. `open_roles`: places not filled yet.
+    """
 
     request: ApprovalRequest
     may_vote: bool
     why_not: str
     deadline: datetime
     approvals: int
+    in_place_of: str
+    open_roles: list[str]
 
     @property
     def id(self) -> UUID:
@@ -38,8 +45,26 @@ class Item:
 
 @dataclass(frozen=True)
 class Detail(Item):
-    """The whole request. `display` is None once the content has expired."""
+    """The whole request. `display` is None once the content has expired.
 
+    `earlier`: what was asked before about the same call and is void since the action has changed, the latest first;
+    `later`: what is asked instead of this. `alike`: the last decisions about the same tool in the workspace.
+    """
+
+    display: dict[str, Any] | None
+    votes: list[Vote]
+    may_withdraw: bool
+    may_take_back: bool
+    earlier: list["Version"]
+    later: UUID | None
+    alike: list[ApprovalRequest]
+
+
+@dataclass(frozen=True)
+class Version:
+    """An earlier question about the same call: what it showed (None once expired) and what was said about it."""
+
+    request: ApprovalRequest
     display: dict[str, Any] | None
     votes: list[Vote]
 
@@ -49,86 +74,156 @@ def queue(actor: Actor, box: str = "mine", *, after: UUID | None = None, limit: 
 
     `after` is the id of the last request of the page before. `mine` holds what this person can decide now.
     """
-    held_by = _held(actor)
-    rows = BOXES[box](_visible(held_by), actor, held_by)
+    mine = powers.of(actor)
+    rows = BOXES[box](_visible(mine), mine)
     if after is not None:
         rows = rows.filter(id__lt=after) if box == "decided" else rows.filter(id__gt=after)
-    return _items(actor, held_by, rows.order_by("-id" if box == "decided" else "id")[:limit])
+    return _items(mine, rows.order_by("-id" if box == "decided" else "id")[:limit])
 
 
 def waiting(actor: Actor) -> int:
     """How many requests wait for this person, counted up to 100."""
-    held_by = _held(actor)
-    return _mine(_visible(held_by), actor, held_by)[:100].count()
+    mine = powers.of(actor)
+    return _mine(_visible(mine), mine)[:100].count()
+
+
+def chosen(actor: Actor, request_ids: list[UUID]) -> list[Item]:
+    """These requests, as far as they are there for this person, in their order."""
+    mine = powers.of(actor)
+    return _items(mine, _visible(mine).filter(pk__in=request_ids).order_by("id"))
 
 
 def access_request(actor: Actor, request_id: UUID) -> Detail:
     """One request with its display and votes; raises RequestNotFound."""
-    held_by = _held(actor)
-    items = _items(actor, held_by, _visible(held_by).filter(pk=request_id))
+    mine = powers.of(actor)
+    items = _items(mine, _visible(mine).filter(pk=request_id))
     if not items:
         raise RequestNotFound
     request = items[0].request
-    votes = sorted(request.votes.all(), key=lambda vote: vote.cast_at)
-    return Detail(**vars(items[0]), display=_display(request), votes=votes)
+    votes = _votes(request)
+    return Detail(
+        **vars(items[0]),
+        display=display_of(request),
+        votes=votes,
+        may_withdraw=may_withdraw(request, actor, mine.own[request.workspace_id]),
+        may_take_back=_has_yes(request, votes, actor),
+        earlier=_earlier(mine, request),
+        later=_versions(mine, request).filter(id__gt=request.pk).order_by("-id").values_list("pk", flat=True).first(),
+        alike=_alike(mine, request),
+    )
 
 
 def of_run(actor: Actor, run_id: UUID) -> list[Item]:
     """Every request of a run, the oldest first."""
-    held_by = _held(actor)
-    return _items(actor, held_by, _visible(held_by).filter(run_id=run_id).order_by("id"))
+    mine = powers.of(actor)
+    return _items(mine, _visible(mine).filter(run_id=run_id).order_by("id"))
 
 
-def _held(actor: Actor) -> _Held:
-    """The actor's permissions by workspace, for those workspaces that they may see."""
-    everywhere = {pk: held(actor, pk) for pk in Workspace.objects.values_list("pk", flat=True)}
-    return {pk: perms for pk, perms in everywhere.items() if Perm.VIEW in perms}
+def delegations(actor: Actor) -> list[Delegation]:
+    """Whom the actor stands in for, and who stands in for the actor; the newest first. Administrators see them all."""
+    mine = powers.of(actor)
+    governed = [pk for pk, perms in mine.visible.items() if Perm.ADMIN in perms]
+    concerned = Q(principal_id=actor.id) | Q(stand_in_id=actor.id) | Q(workspace_id__in=governed)
+    return list(Delegation.objects.filter(concerned, workspace_id__in=mine.visible).order_by("-id")[:200])
 
 
-def _visible(held_by: _Held) -> QuerySet[ApprovalRequest]:
-    return ApprovalRequest.objects.filter(workspace_id__in=held_by).prefetch_related("votes")
+def display_of(request: ApprovalRequest) -> dict[str, Any] | None:
+    """What people were shown, None once it has expired."""
+    try:
+        display: dict[str, Any] = payloads.get_json(request.display_digest)
+    except PayloadExpired:
+        return None
+    return display
 
 
-def _mine(rows: QuerySet[ApprovalRequest], actor: Actor, held_by: _Held) -> QuerySet[ApprovalRequest]:
+def _visible(mine: Powers) -> QuerySet[ApprovalRequest]:
+    votes = Prefetch("votes", Vote.objects.select_related("taken_back"))
+    return ApprovalRequest.objects.filter(workspace_id__in=mine.visible).prefetch_related(votes)
+
+
+def _mine(rows: QuerySet[ApprovalRequest], mine: Powers) -> QuerySet[ApprovalRequest]:
     """What `rights.why_not` would allow, said in SQL so that a long queue can be paged."""
-    if not actor.is_person:
+    actor = mine.actor
+    if not actor.is_person or actor.method == rights.VISITING:
         return rows.none()
+    by_right = [_by_right(actor.id, mine.visible)]
+    for workspace_id, lent in mine.lent.items():
+        by_right += [_by_right(one.principal_id, {workspace_id: one.perms}) for one in lent]
+    allowed = Q(pk=None)
+    for right in by_right:
+        allowed |= right
+    return rows.filter(allowed, ~_concerned(actor.id), ~Exists(_voted(actor.id)), state=State.PENDING)
+
+
+def _by_right(person: UUID, held_by: dict[UUID, frozenset[Perm]]) -> Q:
+    """What this person could decide, and nobody has in their place."""
     standard = Q(high=False, workspace_id__in=[pk for pk, perms in held_by.items() if Perm.APPROVE in perms])
     high = Q(high=True, workspace_id__in=[pk for pk, perms in held_by.items() if Perm.APPROVE_HIGH in perms])
-    own = Q(requester_id=actor.id) | Q(run_starter_id=actor.id) | Q(agent_owner_id=actor.id)
-    voted = Vote.objects.filter(voter_id=actor.id).values("request_id")
-    waiting = rows.filter(standard | high, state=State.PENDING)
-    return waiting.exclude(own).exclude(pk__in=voted)
+    return (standard | high) & ~_concerned(person) & ~Q(Exists(_used(person)))
 
 
-def _all(rows: QuerySet[ApprovalRequest], _: Actor, __: _Held) -> QuerySet[ApprovalRequest]:
+def _concerned(person: UUID) -> Q:
+    own = Q(requester_id=person) | Q(run_starter_id=person) | Q(agent_owner_id=person, agent_owner_id__isnull=False)
+    return own | Q(also_excluded__contains=[[str(person)]])
+
+
+def _voted(person: UUID) -> QuerySet[Vote]:
+    return Vote.objects.filter(request_id=OuterRef("pk"), voter_id=person)
+
+
+def _used(person: UUID) -> QuerySet[Vote]:
+    return Vote.objects.filter(Q(voter_id=person) | Q(right_of_id=person), request_id=OuterRef("pk"))
+
+
+def _all(rows: QuerySet[ApprovalRequest], _: Powers) -> QuerySet[ApprovalRequest]:
     return rows.filter(state=State.PENDING)
 
 
-def _decided(rows: QuerySet[ApprovalRequest], _: Actor, __: _Held) -> QuerySet[ApprovalRequest]:
+def _decided(rows: QuerySet[ApprovalRequest], _: Powers) -> QuerySet[ApprovalRequest]:
     return rows.exclude(state=State.PENDING)
 
 
 BOXES = {"mine": _mine, "all": _all, "decided": _decided}
 
 
-def _items(actor: Actor, held_by: _Held, rows: QuerySet[ApprovalRequest]) -> list[Item]:
+def _items(mine: Powers, rows: QuerySet[ApprovalRequest]) -> list[Item]:
     requests = list(rows)
-    return [
-        _item(actor, request, held_by[request.workspace_id], deadline)
-        for request, deadline in zip(requests, halted.deadlines(requests, clock.now()), strict=True)
-    ]
+    found = zip(requests, halted.deadlines(requests, clock.now()), strict=True)
+    return [_item(mine, request, deadline) for request, deadline in found]
 
 
-def _item(actor: Actor, request: ApprovalRequest, perms: frozenset[Perm], deadline: datetime) -> Item:
-    why_not = rights.why_not(actor, request, perms)
-    approvals = sum(vote.verdict == Verdict.APPROVE for vote in request.votes.all())
-    return Item(request, not why_not, why_not, deadline, approvals)
+def _item(mine: Powers, request: ApprovalRequest, deadline: datetime) -> Item:
+    why_not = rights.why_not(mine, request)
+    yes = [vote for vote in request.votes.all() if vote.verdict == Verdict.APPROVE and not vote.is_taken_back]
+    return Item(
+        request=request,
+        may_vote=not why_not,
+        why_not=why_not,
+        deadline=deadline,
+        approvals=len(yes),
+        in_place_of="" if why_not else rights.used_by(mine, request).of_label,
+        open_roles=open_places(request.rules, [frozenset(vote.roles) for vote in yes]),
+    )
 
 
-def _display(request: ApprovalRequest) -> dict[str, Any] | None:
-    try:
-        display: dict[str, Any] = payloads.get_json(request.display_digest)
-    except PayloadExpired:
-        return None
-    return display
+def _votes(request: ApprovalRequest) -> list[Vote]:
+    return sorted(request.votes.all(), key=lambda vote: vote.cast_at)
+
+
+def _has_yes(request: ApprovalRequest, votes: list[Vote], actor: Actor) -> bool:
+    mine = [v for v in votes if v.voter_id == actor.id and v.verdict == Verdict.APPROVE and not v.is_taken_back]
+    return bool(mine) and request.state in (State.PENDING, State.APPROVED)
+
+
+def _versions(mine: Powers, request: ApprovalRequest) -> QuerySet[ApprovalRequest]:
+    return _visible(mine).filter(call_id=request.call_id)
+
+
+def _earlier(mine: Powers, request: ApprovalRequest) -> list[Version]:
+    rows = _versions(mine, request).filter(id__lt=request.pk).order_by("-id")
+    return [Version(row, display_of(row), _votes(row)) for row in rows]
+
+
+def _alike(mine: Powers, request: ApprovalRequest) -> list[ApprovalRequest]:
+    same = _visible(mine).filter(workspace_id=request.workspace_id, tool=request.tool)
+    return list(same.exclude(state=State.PENDING).exclude(pk=request.pk).order_by("-id")[:ALIKE])

@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from approvals.models import ApprovalRequest, Vote
+from approvals.models import ApprovalRequest, Delegation, Vote
 from tenants.admin_base import ReadOnlyAdmin, site
 
 
@@ -18,3 +18,8 @@ class VoteAdmin(ReadOnlyAdmin):
     list_display = ("cast_at", "voter_label", "verdict", "channel", "request")
     list_filter = ("verdict", "channel")
     list_select_related = ("request",)
+
+
+@admin.register(Delegation, site=site)
+class DelegationAdmin(ReadOnlyAdmin):
+    list_display = ("principal_label", "stand_in_label", "starts_at", "ends_at", "ended_at")

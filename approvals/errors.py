@@ -39,3 +39,19 @@ class ApprovalUnusable(Conflict):
     """Not approved, not for this call, for another digest, or used before. Nothing may be sent."""
 
     code, title = "approval_unusable", "There is no unused approval for exactly this"
+
+
+class MayNotWithdraw(Forbidden):
+    code, title = "may_not_withdraw", "Only those behind the question and operators withdraw it"
+
+
+class NotWithdrawable(Conflict):
+    code, title = "not_withdrawable", "It is used or closed, so it cannot be withdrawn"
+
+
+class NothingToTakeBack(Conflict):
+    code, title = "nothing_to_take_back", "There is no yes of yours that could be taken back"
+
+
+class DelegationNotFound(NotFound):
+    code, title = "delegation_not_found", "No such delegation"

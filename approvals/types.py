@@ -15,6 +15,7 @@ class State(StrEnum):
     REJECTED = "REJECTED"
     EXPIRED = "EXPIRED"
     VOIDED = "VOIDED"
+    WITHDRAWN = "WITHDRAWN"
     CONSUMED = "CONSUMED"
 
 
@@ -31,6 +32,13 @@ class Channel(StrEnum):
     API = "api"
 
 
+class Stage(StrEnum):
+    """What people hear while a request waits."""
+
+    REMINDER = "reminder"
+    ESCALATION = "escalation"
+
+
 class Tier(StrEnum):
     """How much assurance a policy asks for; the rules of each are in `RULES`."""
 
@@ -44,16 +52,20 @@ class Tier(StrEnum):
 class Rules:
     """Snapshot of what a request needs. `high`: voters need the permission for high tiers.
 
-    `step_up`: a yes needs a fresh second factor and the web console. One no always decides.
+    `step_up`: a yes needs a fresh second factor and the web console. One no always decides. `roles`: places to be
+    filled by different people who each hold that role (a role may stand there twice). `distinct_among`: where it is not
+    empty, as many people as the quorum asks for, each by another of these roles.
     """
 
     quorum: int
     high: bool
     step_up: bool
+    roles: tuple[str, ...] = ()
+    distinct_among: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.quorum < 1:
-            raise ValueError("a quorum of nobody would approve itself")
+        if self.quorum < max(1, len(self.roles)):
+            raise ValueError("a quorum of nobody would approve itself, and every place needs a person")
 
 
 RULES: Mapping[Tier, Rules] = MappingProxyType(
@@ -68,11 +80,13 @@ RULES: Mapping[Tier, Rules] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Ballot:
-    """One vote as the tally sees it."""
+    """One vote as the tally sees it. `right_of`: whose right was used, where the voter stands in for somebody."""
 
     voter_id: UUID
     verdict: Verdict
     cast_at: datetime
+    roles: frozenset[str] = frozenset()
+    right_of: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,11 @@ class ConnectorsConfig(AppConfig):
     verbose_name = "Connectors"
 
     def ready(self) -> None:
-        from connectors import checks, events, measures, services  # noqa: F401 - registers checks and event types
+        from approvals.ports import nudged
+        from connectors import checks, events, measures, reminding, services  # noqa: F401 - registers checks and event types
         from tenants import ports
 
+        nudged.bind(reminding.nudge)
         ports.in_flight.bind(services.in_flight)
         ports.measures["error_rate"].bind(measures.error_rate)
         ports.measures["canary"].bind(measures.canary)

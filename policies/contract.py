@@ -96,13 +96,22 @@ def _merged(approvals: list[dict[str, Any]]) -> dict[str, Any]:
     tiers = {o["tier"] for o in approvals}
     # two people on one side, a high permission on the other: only `critical` is both
     tier = "critical" if {"two_person", "high"} <= tiers else max(tiers, key=_TIERS.index)
+    roles = _places([o.get("roles", []) for o in approvals])
+    people = [len(roles), 2 if tier in ("two_person", "critical") else 1]
     return {
         "type": "approval",
         "tier": tier,
-        "quorum": max(2 if tier in ("two_person", "critical") else 1, *(o["quorum"] for o in approvals)),
+        "quorum": max(*people, *(o["quorum"] for o in approvals)),
         "distinct_roles": any(o["distinct_roles"] for o in approvals),
         "expires_s": min(o["expires_s"] for o in approvals),
+        **({"roles": roles} if roles else {}),
     }
+
+
+def _places(asked: list[list[str]]) -> list[str]:
+    """The fewest places that satisfy each of them: of every role, as many as one of them wants at most."""
+    names = sorted({role for roles in asked for role in roles})
+    return [role for role in names for _ in range(max(roles.count(role) for roles in asked))]
 
 
 def _strictest(reasons: tuple[Reason, ...]) -> Effect:

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from connectors.types import JsonObject
+from tenants.roles import Role
 
 REDACTED = "[redacted]"
 
@@ -85,8 +86,9 @@ def _set(args: JsonObject, obligation: Mapping[str, Any]) -> None:
 
 
 def _approval(args: JsonObject, obligation: Mapping[str, Any]) -> None:  # noqa: ARG001 - as in _TABLE
-    if obligation.get("distinct_roles"):
-        raise ObligationUnsupported("an approval by people of distinct roles")
+    unknown = sorted(set(obligation.get("roles", ())) - {role.value for role in Role})
+    if unknown:
+        raise ObligationUnsupported(f"an approval by roles that nobody can hold: {', '.join(unknown)}")
 
 
 def _elsewhere(args: JsonObject, obligation: Mapping[str, Any]) -> None:

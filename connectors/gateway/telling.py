@@ -53,7 +53,7 @@ def _order(
     if ToolCall.objects.filter(idempotency_key=key).exists():
         return
     args = {"channel": _address(instance, channel), **_content(call, decision, phase)}
-    notice = proposal.write_down(spec=_spec(call, instance, args, key), actor=Actor.system(scope.current(), PART))
+    notice = proposal.write_down(spec=message(call, instance, args, key), actor=Actor.system(scope.current(), PART))
     event = NoticeOrdered(call.pk, call.tool, decision.id, phase.value, channel, notice.pk)
     record(event, actor=actor, workspace_id=call.workspace_id, run_id=call.told_run_id)
     wakeups.send_notice(call_id=notice.pk)
@@ -76,7 +76,8 @@ def _content(call: ToolCall, decision: Decision, phase: Phase) -> JsonObject:
     return {"text": title, "blocks": blocks.notice(title=title, lines=reasons, about=about)}
 
 
-def _spec(call: ToolCall, instance: ConnectorInstance, args: JsonObject, key: str) -> CallSpec:
+def message(call: ToolCall, instance: ConnectorInstance, args: JsonObject, key: str) -> CallSpec:
+    """A message of the platform about a call, as `connectors.notices` sends it."""
     return CallSpec(
         run_id=call.run_id,
         workspace_id=call.workspace_id,

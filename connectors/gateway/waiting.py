@@ -56,6 +56,8 @@ def ask(call: ToolCall, bound: Bound, decision: Decision, *, actor: Actor) -> bo
         ticket=call.ticket,
         expires_in_s=int(terms.get("expires_s", DEFAULT_EXPIRY_S)),
         quorum=int(terms.get("quorum", 1)),
+        roles=[str(role) for role in terms.get("roles", ())],
+        distinct_roles=bool(terms.get("distinct_roles", False)),
         reason_required=obligations.wants_reason(decision.obligations),
         policy_revision=decision.revision,
         reasons=[{"rule": r.rule, "message": r.message, "code": r.code} for r in decision.reasons],
@@ -135,5 +137,9 @@ def _shown(call: ToolCall, bound: Bound, decision: Decision) -> dict[str, object
 
 
 _ENDED: Mapping[State, CallState] = MappingProxyType(
-    {State.REJECTED: CallState.REJECTED, State.EXPIRED: CallState.EXPIRED}
+    {
+        State.REJECTED: CallState.REJECTED,
+        State.WITHDRAWN: CallState.REJECTED,
+        State.EXPIRED: CallState.EXPIRED,
+    }
 )

@@ -19,7 +19,8 @@ HEADLINES: Mapping[str, str] = {
     "APPROVED": "Approved",
     "REJECTED": "Rejected",
     "EXPIRED": "Expired, nothing was done",
-    "VOIDED": "Withdrawn, nothing was done",
+    "VOIDED": "No longer asked, nothing was done",
+    "WITHDRAWN": "Withdrawn by those who asked, nothing was done",
     "CONSUMED": "Approved and carried out",
 }
 

@@ -13,7 +13,8 @@ Duty = Mapping[str, Any]
 def _approval(duty: Duty) -> str:
     people = "1 person" if duty["quorum"] == 1 else f"{duty['quorum']} people"
     others = " of different roles" if duty["distinct_roles"] else ""
-    return f"{people}{others} must approve, tier {duty['tier']}, within {lasting(duty['expires_s'])}."
+    among = f", among them {', '.join(duty['roles'])}" if duty.get("roles") else ""
+    return f"{people}{others}{among} must approve, tier {duty['tier']}, within {lasting(duty['expires_s'])}."
 
 
 def _cap(duty: Duty) -> str:

@@ -61,7 +61,7 @@ class Person:
 
     def approve(self, path: str) -> None:
         """Read the approval page and say yes to exactly what it shows."""
-        self.send(path, "data-approve", verdict="approve", reason="")
+        self.send(path, "data-approve", verdict="approve", reason="As the ticket asks.")
 
     def halt(self, reason: str) -> None:
         """Freeze the whole tenant: ask, read the confirmation, confirm."""

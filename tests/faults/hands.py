@@ -61,7 +61,7 @@ def _vote(actor: Actor, arguments: Mapping[str, Any]) -> None:
     from approvals.types import Channel, Verdict
 
     verdict = Verdict(arguments["verdict"])
-    reason = "not this one" if verdict is Verdict.REJECT else ""
+    reason = "not this one" if verdict is Verdict.REJECT else "as asked"
     services.cast_vote(
         request_id=UUID(arguments["request_id"]),
         actor=actor,

@@ -106,7 +106,7 @@ class Player:
             with transaction.atomic():
                 request = ApprovalRequest.objects.get(pk=status.request_id)
             if request.state == "PENDING":
-                told = {"reason": "", "channel": Channel.CONSOLE, "seen_digest": request.display_digest}
+                told = {"reason": "as asked", "channel": Channel.CONSOLE, "seen_digest": request.display_digest}
                 approvals.cast_vote(request_id=request.pk, actor=voter, verdict=Verdict.APPROVE, **told)
         if step.get("approved") and status.state is CallState.WAITING_APPROVAL:
             status = gateway.advance(call_id=status.call_id, actor=ground.worker(self.side))

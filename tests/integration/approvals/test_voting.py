@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, transaction
 
-from approvals import access, rights, services
+from approvals import access, ports, rights, services
 from approvals.errors import (
     AlreadyDecided,
     MayNotVote,
@@ -203,13 +203,13 @@ def test_a_high_yes_needs_a_fresh_second_factor_in_the_console(
     proved_at = None if age_s is None else clock.now() - timedelta(seconds=age_s)
     voter = actor_of(desk.world.a.carol, desk.world.a.tenant, method=method)
     with pytest.raises(StepUpNeeded):
-        desk.yes(request, voter, channel=channel, stepped_up_at=proved_at)
+        desk.yes(request, voter, channel=channel, stepped_up_at=proved_at, reason="needed")
     assert nothing_happened(desk, request)
 
 
 def test_a_high_yes_with_a_fresh_second_factor_counts(desk: SimpleNamespace, senior: Actor) -> None:
     request = desk.ask(tier=Tier.HIGH)
-    assert desk.yes(request, senior, stepped_up_at=clock.now()).state is State.APPROVED
+    assert desk.yes(request, senior, stepped_up_at=clock.now(), reason="needed").state is State.APPROVED
 
 
 def test_a_high_no_needs_no_second_factor(desk: SimpleNamespace, senior: Actor) -> None:
@@ -242,7 +242,7 @@ def test_if_the_run_cannot_be_told_nothing_is_decided(desk: SimpleNamespace, mon
     def broken(**_: object) -> None:
         raise RuntimeError("the queue is gone")
 
-    monkeypatch.setattr(services.ports.decided, "_bound", broken)
+    monkeypatch.setattr(ports.decided, "_bound", broken)
     request = desk.ask()
     with pytest.raises(RuntimeError):
         desk.yes(request, desk.bob)

@@ -67,7 +67,7 @@ def approve(actor_of: Callable[..., Any]) -> Callable[..., Any]:
             request_id=request_id,
             actor=actor_of(side.bob, side.tenant),
             verdict=verdict,
-            reason="not now" if verdict is Verdict.REJECT else "",
+            reason="not now" if verdict is Verdict.REJECT else "as asked",
             channel=Channel.CONSOLE,
             seen_digest=shown,
         )

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.db import transaction
 
+from approvals import models
 from approvals.errors import ReasonNeeded, StepUpNeeded
 from approvals.models import ApprovalRequest
 from approvals.services import cast_vote
@@ -165,11 +166,12 @@ def test_a_step_up_is_demanded_even_where_the_rule_names_a_plain_tier(
     request = _request(waiting)
     assert (request.tier, request.step_up, request.high) == ("high", True, True)
     with pytest.raises(StepUpNeeded):
-        vote(side, waiting.request_id, senior)
+        vote(side, waiting.request_id, senior, reason="It is urgent.")
+    stale = clock.now() - timedelta(minutes=6)
     with pytest.raises(StepUpNeeded):
-        vote(side, waiting.request_id, senior, stepped_up_at=clock.now() - timedelta(minutes=6))
+        vote(side, waiting.request_id, senior, stepped_up_at=stale, reason="It is urgent.")
     assert (_again(side, waiting).state, ground.writes(vendors)) == (CallState.WAITING_APPROVAL, [])
-    vote(side, waiting.request_id, senior, stepped_up_at=clock.now())
+    vote(side, waiting.request_id, senior, stepped_up_at=clock.now(), reason="It is urgent.")
     assert _again(side, waiting).state is CallState.SUCCEEDED
     assert _written(vendors, spec)["category"] == "network"
 
@@ -199,8 +201,37 @@ def test_as_many_people_are_asked_as_the_rule_names(
     assert _again(side, waiting).state is CallState.SUCCEEDED
 
 
-def test_people_of_distinct_roles_cannot_be_asked_so_nobody_is(under: Under, vendors: StandIns) -> None:
-    odd = '{"type": "approval", "tier": "standard", "quorum": 2, "distinct_roles": true, "expires_s": 600}'
+def test_a_rule_can_ask_for_one_person_of_each_role(
+    under: Under, vendors: StandIns, vote: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = PLAIN.replace("}", ', "roles": ["approver", "auditor"]}')
+    side = under(_finding("REQUIRE_HITL", f"{GET}\n\tcount(input.approvals) == 0", f', "obligations": [{both}]'))
+    waiting = ground.go(side, _read(side, vendors))
+    assert (_request(waiting).quorum, _request(waiting).roles) == (2, ["approver", "auditor"])
+    for person in (side.bob, side.carol):
+        vote(side, waiting.request_id, person)
+        assert _again(side, waiting).state is CallState.WAITING_APPROVAL
+    vote(side, waiting.request_id, _senior(side, side.dana, monkeypatch))
+    assert _again(side, waiting).state is CallState.SUCCEEDED
+
+
+def test_a_rule_can_ask_for_people_of_different_roles(
+    under: Under, vendors: StandIns, vote: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apart = PLAIN.replace("false", "true").replace('"quorum": 1', '"quorum": 2')
+    side = under(_finding("REQUIRE_HITL", f"{GET}\n\tcount(input.approvals) == 0", f', "obligations": [{apart}]'))
+    waiting = ground.go(side, _read(side, vendors))
+    senior = _senior(side, side.dana, monkeypatch)
+    monkeypatch.setattr(models, "ROLE_PERMISSIONS", people.ROLE_PERMISSIONS)
+    for person in (side.bob, side.carol):
+        vote(side, waiting.request_id, person)
+        assert _again(side, waiting).state is CallState.WAITING_APPROVAL
+    vote(side, waiting.request_id, senior)
+    assert _again(side, waiting).state is CallState.SUCCEEDED
+
+
+def test_a_role_that_nobody_can_hold_cannot_be_asked_so_nobody_is(under: Under, vendors: StandIns) -> None:
+    odd = PLAIN.replace("}", ', "roles": ["emperor"]}')
     side = under(_finding("REQUIRE_HITL", GET, f', "obligations": [{odd}]'))
     done = ground.go(side, _read(side, vendors))
     assert (done.state, done.code) == (CallState.DENIED, "obligation_unsupported")

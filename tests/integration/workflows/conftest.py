@@ -101,7 +101,7 @@ class Floor:
             request_id=request.pk,
             actor=self.bob,
             verdict=verdict,
-            reason="no" if verdict is Verdict.REJECT else "",
+            reason="no" if verdict is Verdict.REJECT else "as asked",
             channel=Channel.CONSOLE,
             seen_digest=request.display_digest,
         )

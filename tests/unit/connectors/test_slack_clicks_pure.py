@@ -93,7 +93,7 @@ def test_a_card_shows_ten_changes_and_counts_the_rest() -> None:
     [
         ("PENDING", False, ["approve", "reject", "open_console"]),
         ("PENDING", True, ["open_console"]),
-        *((state, False, []) for state in ("APPROVED", "REJECTED", "EXPIRED", "VOIDED", "CONSUMED")),
+        *((state, False, []) for state in ("APPROVED", "REJECTED", "EXPIRED", "VOIDED", "WITHDRAWN", "CONSUMED")),
     ],
 )
 def test_only_what_is_pending_and_needs_no_step_up_is_decided_in_slack(

@@ -1,0 +1,81 @@
+"""What one actor may do about requests: by their own permissions, and by those of people they stand in for."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db.models import Q
+
+from approvals.models import Delegation
+from controlplane.lib import clock
+from tenants.actors import Actor
+from tenants.models import User
+from tenants.permissions import Perm, held, held_by_workspace
+
+NOBODY: frozenset[Perm] = frozenset()
+_DECIDE = frozenset({Perm.APPROVE, Perm.APPROVE_HIGH})
+
+
+@dataclass(frozen=True, slots=True)
+class Lent:
+    """The right of somebody who is away. Only to decide, and no more than they hold themselves today."""
+
+    principal_id: UUID
+    label: str
+    perms: frozenset[Perm]
+
+
+@dataclass(frozen=True, slots=True)
+class Powers:
+    """By workspace. What is lent stands only where the actor may look."""
+
+    actor: Actor
+    own: Mapping[UUID, frozenset[Perm]]
+    lent: Mapping[UUID, Sequence[Lent]]
+
+    @property
+    def visible(self) -> dict[UUID, frozenset[Perm]]:
+        return {workspace: perms for workspace, perms in self.own.items() if Perm.VIEW in perms}
+
+
+def of(actor: Actor) -> Powers:
+    """Everywhere in the entered tenant."""
+    own = held_by_workspace(actor)
+    return Powers(actor, own, _lent(actor, own))
+
+
+def in_workspace(actor: Actor, workspace_id: UUID) -> Powers:
+    """The same for one workspace."""
+    own = {workspace_id: held(actor, workspace_id)}
+    return Powers(actor, own, _lent(actor, own))
+
+
+def _lent(actor: Actor, own: Mapping[UUID, frozenset[Perm]]) -> dict[UUID, list[Lent]]:
+    """A token hands on no right that it does not have itself, so none is lent to one that may not decide."""
+    lent: dict[UUID, list[Lent]] = defaultdict(list)
+    for row in in_force(Q(stand_in_id=actor.id)) if actor.is_person else ():
+        if Perm.VIEW in own.get(row.workspace_id, NOBODY):
+            perms = _of_principal(row, actor) & _DECIDE
+            lent[row.workspace_id].append(Lent(row.principal_id, row.principal_label, perms))
+    return lent
+
+
+def in_force(which: Q) -> list[Delegation]:
+    """Delegations that hold now, the oldest first, of people who may still sign in."""
+    now = clock.now()
+    rows = Delegation.objects.filter(which, ended_at=None, starts_at__lte=now, ends_at__gt=now).order_by("id")
+    found = list(rows)
+    active = set(
+        User.objects.filter(pk__in={row.principal_id for row in found}, is_active=True).values_list("pk", flat=True)
+        if found
+        else ()
+    )
+    return [row for row in found if row.principal_id in active]
+
+
+def _of_principal(row: Delegation, actor: Actor) -> frozenset[Perm]:
+    principal = Actor(
+        "human", row.principal_id, actor.tenant_id, row.principal_label, "delegation", token_scopes=actor.token_scopes
+    )
+    return held(principal, row.workspace_id)

@@ -1,0 +1,188 @@
+"""The only decider. The console, Slack, the API and the CLI all end in `cast_vote`."""
+
+import math
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hmac import compare_digest
+from uuid import UUID
+
+from django.db import transaction
+
+from approvals import halted, locks, powers, records, rights
+from approvals.errors import (
+    AlreadyDecided,
+    MayNotVote,
+    NothingToTakeBack,
+    ReasonNeeded,
+    RequestExpired,
+    RequestNotFound,
+    StaleDisplay,
+    StepUpNeeded,
+)
+from approvals.models import ApprovalRequest, TakenBack, Vote
+from approvals.powers import NOBODY, Powers
+from approvals.quorum import met
+from approvals.settling import ballots, outcome, settle
+from approvals.tally import counted, tally
+from approvals.types import Channel, Outcome, State, Tally, Verdict
+from controlplane.lib import clock
+from controlplane.lib.errors import Invalid
+from metering.services import record_human
+from tenants.actors import Actor
+from tenants.models import Membership
+from tenants.permissions import Perm
+
+STEP_UP_VALID = timedelta(minutes=5)
+LONGEST_REVIEW = timedelta(minutes=15)
+LONGEST_REASON = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class _Ballot:
+    """A vote on its way: all of it checked, nothing written."""
+
+    verdict: Verdict
+    reason: str
+    channel: Channel
+    selection: str
+    now: datetime
+
+
+@transaction.atomic(durable=True)
+def cast_vote(
+    *,
+    request_id: UUID,
+    actor: Actor,
+    verdict: Verdict,
+    reason: str,
+    channel: Channel,
+    seen_digest: str,
+    seen_at: datetime | None = None,
+    stepped_up_at: datetime | None = None,
+    selection: str = "",
+) -> Outcome:
+    """Say yes or no to exactly what was seen; the vote that settles it also wakes the run.
+
+    `seen_digest` is the display digest that the voter's page or card carried. `seen_at`: when it was shown to
+    this voter, None where nobody can know. `stepped_up_at`: when the voter last proved a second factor. `selection`:
+    digest of the frozen selection that this is one of.
+    """
+    request, now = locks.request(request_id), clock.now()
+    deadline, mine = halted.deadline_of(request, now), powers.in_workspace(actor, request.workspace_id)
+    _check_voter(request, mine)
+    _check_open(request, mine, now, deadline)
+    _check_vote(request, verdict, reason, seen_digest)
+    if verdict is Verdict.APPROVE and request.step_up:
+        _check_step_up(channel, actor, stepped_up_at, now)
+    _cast(request, mine, _Ballot(verdict, reason.strip(), channel, selection, now))
+    _book_time(request, actor, seen_at, now)
+    return settle(request, tally(request.rules, ballots(request), now, deadline), actor=actor)
+
+
+@transaction.atomic(durable=True)
+def take_back(*, request_id: UUID, actor: Actor, reason: str) -> Outcome:
+    """One's own yes, as long as it was not used. It cannot be given again; where it was decisive, that is a no.
+
+    Raises NothingToTakeBack, ReasonNeeded, and RequestNotFound for strangers.
+    """
+    request, now = locks.request(request_id), clock.now()
+    vote = _own_yes(request, actor)
+    _check_reason(reason, needed=True)
+    TakenBack.objects.create(vote=vote, reason=reason.strip(), at=now)
+    records.tell(records.taken_back(request, vote, reason.strip()), request, actor)
+    yes = counted(ballot for ballot in ballots(request) if ballot.verdict is Verdict.APPROVE)
+    if request.state == State.APPROVED and not met(request.rules, [ballot.roles for ballot in yes]):
+        return settle(request, Tally(State.REJECTED, len(yes), request.quorum), actor=actor)
+    return outcome(request, len(yes))
+
+
+def _own_yes(request: ApprovalRequest, actor: Actor) -> Vote:
+    _check_visible(powers.in_workspace(actor, request.workspace_id), request)
+    if request.state not in (State.PENDING, State.APPROVED):
+        raise NothingToTakeBack("It is decided and used, or no longer asked.", state=request.state)
+    vote = request.votes.filter(voter_id=actor.id, verdict=Verdict.APPROVE, taken_back=None).first()
+    if vote is None:
+        raise NothingToTakeBack
+    return vote
+
+
+def _check_visible(mine: Powers, request: ApprovalRequest) -> None:
+    """A stranger learns nothing."""
+    if Perm.VIEW not in mine.own.get(request.workspace_id, NOBODY):
+        raise RequestNotFound
+
+
+def _check_voter(request: ApprovalRequest, mine: Powers) -> None:
+    """A colleague learns why not."""
+    _check_visible(mine, request)
+    reason = rights.not_eligible(mine, request)
+    if reason:
+        raise MayNotVote(reason)
+
+
+def _check_open(request: ApprovalRequest, mine: Powers, now: datetime, deadline: datetime) -> None:
+    reason = rights.not_open(mine, request)
+    if reason:
+        raise AlreadyDecided(reason, state=request.state)
+    if now >= deadline:
+        raise RequestExpired(expired_at=deadline.isoformat())
+
+
+def _check_vote(request: ApprovalRequest, verdict: Verdict, reason: str, seen_digest: str) -> None:
+    if not compare_digest(seen_digest.encode(), request.display_digest.encode()):
+        raise StaleDisplay(display_digest=request.display_digest)
+    _check_reason(reason, needed=verdict is Verdict.REJECT or request.reason_required)
+
+
+def _check_reason(reason: str, *, needed: bool) -> None:
+    if needed and not reason.strip():
+        raise ReasonNeeded
+    if len(reason) > LONGEST_REASON:
+        raise Invalid(f"a reason has at most {LONGEST_REASON} characters")
+
+
+def _check_step_up(channel: Channel, actor: Actor, proved_at: datetime | None, now: datetime) -> None:
+    """A token or a Slack click proves an account, not that the person is there: only the console can."""
+    in_console = channel is Channel.CONSOLE and actor.method == "session"
+    if not in_console or proved_at is None or not timedelta(0) <= now - proved_at <= STEP_UP_VALID:
+        raise StepUpNeeded
+
+
+def _cast(request: ApprovalRequest, mine: Powers, ballot: _Ballot) -> None:
+    actor, right = mine.actor, rights.used_by(mine, request)
+    vote = request.votes.create(
+        voter_id=actor.id,
+        voter_label=actor.label,
+        right_of_id=right.of_id,
+        right_of_label=right.of_label,
+        roles=_roles(request, right.of_id or actor.id),
+        verdict=ballot.verdict,
+        reason=ballot.reason,
+        channel=ballot.channel,
+        method=actor.method,
+        selection=ballot.selection,
+        seen_digest=request.display_digest,
+        cast_at=ballot.now,
+    )
+    records.tell(records.vote_cast(request, vote), request, actor)
+
+
+def _roles(request: ApprovalRequest, person: UUID) -> list[str]:
+    """Those that go with the right that is used."""
+    rows = Membership.objects.filter(user_id=person, workspace_id=request.workspace_id)
+    return sorted(set(rows.values_list("role", flat=True)))
+
+
+def _book_time(request: ApprovalRequest, actor: Actor, seen_at: datetime | None, now: datetime) -> None:
+    """Nobody is charged for a night: a review counts for a quarter of an hour at most."""
+    since = max(seen_at or request.opened_at, request.opened_at)
+    spent = min(max(now - since, timedelta(0)), LONGEST_REVIEW)
+    record_human(
+        run_id=request.run_id,
+        request_id=request.pk,
+        seconds=math.ceil(spent.total_seconds()),
+        measured=seen_at is not None,
+        workspace_id=request.workspace_id,
+        ticket=request.ticket,
+        actor=actor,
+    )
