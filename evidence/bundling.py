@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from evidence.verify import bag, container, dsse, envelope, jcs, layout, note, page
+from evidence.verify import anchoring, bag, container, dsse, envelope, jcs, layout, note, page
+from evidence.verify.anchoring import Anchor
 from evidence.verify.disclosure import Disclosure
 from evidence.verify.encoding import b64
 from evidence.verify.signing import Signer
@@ -41,6 +42,7 @@ class Material:
     disclosures: Sequence[Disclosure]
     erased: int
     generated_at: int
+    anchors: Sequence[Anchor] = ()
 
 
 def assemble(material: Material, signer: Signer) -> bytes:
@@ -90,6 +92,7 @@ def _files(material: Material) -> dict[str, bytes]:
         layout.DISCLOSURES: _lines([item.line() for item in material.disclosures]),
         layout.VERIFY: VERIFY_TEXT.encode(),
         **notes,
+        **({layout.ANCHORS: anchoring.encode(material.anchors)} if material.anchors else {}),
     }
 
 

@@ -71,9 +71,10 @@ def check_files(dossier: Dossier) -> None:
     dossier.conclude("FILES", "bundle", f"{len(subjects)} files are those that were signed", before)
 
 
-def check_key(dossier: Dossier, key: Key, where: str, at_ms: int) -> None:
-    """May this key have signed at that time? Without a trusted time stamp, a revoked key proves nothing."""
-    if key.revoked_at is not None:
+def check_key(dossier: Dossier, key: Key, where: str, at_ms: int, proven_ms: int | None = None) -> None:
+    """May this key have signed at that time? A revoked key proves nothing, unless somebody trusted has seen what it
+    signed before the revocation (`proven_ms`)."""
+    if key.revoked_at is not None and (proven_ms is None or proven_ms >= key.revoked_at):
         dossier.fail("KEY-REVOKED", where, f"{key.kid} was revoked, and nothing proves that it signed before that")
     elif at_ms > key.not_after:
         dossier.fail("KEY-PERIOD", where, f"{key.kid} had expired when this was signed")

@@ -44,6 +44,14 @@ class Dossier:
     leaf_lines: list[bytes] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     disclosures: list[Disclosure] = field(default_factory=list)
+    proven: dict[int, tuple[int, str]] = field(default_factory=dict)
+    """When the head of a size existed at the latest, and who says so: of those that the trust file names."""
+    witnesses: dict[int, set[str]] = field(default_factory=dict)
+    """Who of those cosigned the head of a size."""
+
+    def proven_before(self, size: int) -> tuple[int, str] | None:
+        """The earliest such time of a head of at least this size: a head commits to every smaller one."""
+        return min((proven for known, proven in self.proven.items() if known >= size), default=None)
 
     @property
     def ring(self) -> Keyring:

@@ -40,11 +40,11 @@ _CODES: dict[Verdict, tuple[str, ...]] = {
     Verdict.TAMPERED: (
         "FILE-DIGEST", "FILE-ADDED", "FILE-REMOVED", "BAG-DIGEST", "DSSE-SIG", "NOTE-SIG", "ORIGIN", "CROSS-TENANT",
         "RUN-ID", "EVENT-EDITED", "DUP-EVENT", "ORDER", "INCLUSION", "CHAIN", "RUN-CHAIN", "RUN-ROOT", "COUNT",
-        "CONSISTENCY", "CP-ORDER", "TIME-BACKWARDS", "DISCLOSURE", "REPORT-DRIFT",
+        "CONSISTENCY", "CP-ORDER", "TIME-BACKWARDS", "DISCLOSURE", "REPORT-DRIFT", "ANCHOR-BAD",
     ),
     Verdict.UNTRUSTED: (
         "TRUST-NONE", "ROOT-KEY", "DSSE-KEY", "NOTE-KEY", "KEYRING-OLD", "KEY-REVOKED", "KEY-PERIOD", "KEY-SCOPE",
-        "TIME-FUTURE",
+        "TIME-FUTURE", "WITNESS-QUORUM",
     ),
     Verdict.INCOMPLETE: (
         "MISSING-FILE", "RUN-GAP", "RUN-COUNT", "RUN-OPEN", "STALE", "MISSING-PROOF", "ERASED-UNEXPLAINED",
@@ -57,7 +57,8 @@ CODES: dict[str, Verdict] = {code: verdict for verdict, codes in _CODES.items() 
 
 
 class Assurance(enum.IntEnum):
-    """How far the evidence reaches: A0 integrity only, A1 trusted signature, A3 remembered head."""
+    """How far the evidence reaches: A0 integrity only, A1 trusted signature, A2 trusted time, A3 remembered head or
+    enough witnesses."""
 
     A0 = 0
     A1 = 1

@@ -24,13 +24,17 @@ def check_leaves_form(dossier: Dossier) -> None:
     dossier.consistency = reading(layout.CONSISTENCY, parse_consistency, dossier.members[layout.CONSISTENCY])
 
 
+def read_checkpoints(dossier: Dossier) -> None:
+    """Read the heads; who signed them is judged later."""
+    names = checkpoint_names(dossier.members)
+    dossier.notes = [reading(name, note.parse, dossier.members[name]) for name in names]
+
+
 def check_checkpoints(dossier: Dossier) -> None:
     """Each head is signed by a checkpoint key of the keyring, for the log that the statement names."""
     before = len(dossier.report.failures)
-    for name in checkpoint_names(dossier.members):
-        signed = reading(name, note.parse, dossier.members[name])
+    for name, signed in zip(checkpoint_names(dossier.members), dossier.notes, strict=True):
         _check_note(dossier, signed, name)
-        dossier.notes.append(signed)
     last, claims = dossier.notes[-1], dossier.claims.predicate
     if (last.checkpoint.size, last.checkpoint.root.hex()) != (claims.size, claims.root):
         dossier.fail("COUNT", layout.STATEMENT, "the last checkpoint is not the one that the statement names")
@@ -85,7 +89,9 @@ def _check_note(dossier: Dossier, signed: SignedNote, where: str) -> None:
     key, good = found
     if not good:
         dossier.fail("NOTE-SIG", where, f"the signature of {key.kid} does not hold")
-    check_key(dossier, key, where, _latest_ms(dossier, signed.checkpoint.size))
+    size = signed.checkpoint.size
+    proven = dossier.proven_before(size)
+    check_key(dossier, key, where, _latest_ms(dossier, size), proven[0] if proven else None)
 
 
 def _signature(dossier: Dossier, signed: SignedNote) -> tuple[Key, bool] | None:

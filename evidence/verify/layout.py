@@ -8,6 +8,7 @@ CONSISTENCY = "data/consistency.json"
 KEYRING = "data/keys/keyring.dsse.json"
 DISCLOSURES = "data/disclosures.jsonl"
 REPORT = "data/report.html"
+ANCHORS = "data/anchors.json"
 VERIFY = "VERIFY.md"
 CHECKPOINTS = "data/checkpoints/"
 

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 
 from evidence.verify.encoding import b64, unb64
 from evidence.verify.malformed import Malformed
-from evidence.verify.signing import Signer, signature_holds
+from evidence.verify.signing import SIGNATURE_SIZE, Signer, signature_holds
 
 ED25519 = b"\x01"
+COSIGNATURE = b"\x04"
 MAX_SIGNATURES = 64
 MAX_NOTE = 64 * 1024
+MAX_TIME_S = 253_402_300_799  # the end of the year 9999
 _DASH = "\u2014 "
 _ORIGIN = re.compile(r"[!-*,-~]{1,255}")
 
@@ -51,9 +53,17 @@ class SignedNote:
         return next((line for line in self.signatures if line.name == name and line.key_id == wanted), None)
 
 
-def key_id(name: str, public: bytes) -> bytes:
+@dataclass(frozen=True)
+class Cosignature:
+    """Somebody else has seen this head, and knows of no other history (c2sp.org/tlog-cosignature)."""
+
+    time_ms: int
+    good: bool
+
+
+def key_id(name: str, public: bytes, kind: bytes = ED25519) -> bytes:
     """The first four bytes of SHA-256(name || LF || algorithm || key)."""
-    return hashlib.sha256(name.encode() + b"\n" + ED25519 + public).digest()[:4]
+    return hashlib.sha256(name.encode() + b"\n" + kind + public).digest()[:4]
 
 
 def valid_origin(origin: str) -> bool:
@@ -72,6 +82,28 @@ def sign(checkpoint: Checkpoint, signer: Signer) -> str:
 
 def holds(note: SignedNote, line: SignatureLine, public: bytes) -> bool:
     return signature_holds(public, line.signature, note.checkpoint.body().encode())
+
+
+def cosign(checkpoint: Checkpoint, name: str, at_s: int, signer: Signer) -> str:
+    """The signature line of a witness, to be put below a note."""
+    signature = at_s.to_bytes(8) + signer.sign(_cosigned(checkpoint, at_s))
+    return f"{_DASH}{name} {b64(key_id(name, signer.public, COSIGNATURE) + signature)}\n"
+
+
+def cosignature(note: SignedNote, name: str, public: bytes) -> Cosignature | None:
+    """What a witness says about this head; None when it says nothing."""
+    wanted = key_id(name, public, COSIGNATURE)
+    line = next((one for one in note.signatures if one.name == name and one.key_id == wanted), None)
+    if line is None:
+        return None
+    at_s, signature = int.from_bytes(line.signature[:8]), line.signature[8:]
+    if at_s > MAX_TIME_S or len(signature) != SIGNATURE_SIZE:
+        return Cosignature(0, good=False)
+    return Cosignature(at_s * 1000, signature_holds(public, signature, _cosigned(note.checkpoint, at_s)))
+
+
+def _cosigned(checkpoint: Checkpoint, at_s: int) -> bytes:
+    return f"cosignature/v1\ntime {at_s}\n{checkpoint.body()}".encode()
 
 
 def parse(data: bytes) -> SignedNote:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from evidence.verify import authority, container, history, story
+from evidence.verify import anchoring, authority, container, history, story
 from evidence.verify.dossier import Dossier, Question
 from evidence.verify.findings import Assurance, Report, Verdict
 from evidence.verify.malformed import Malformed
@@ -17,6 +17,8 @@ STAGES: tuple[Callable[[Dossier], None], ...] = (
     authority.check_statement,
     authority.check_files,
     history.check_leaves_form,
+    history.read_checkpoints,
+    anchoring.check_anchors,
     history.check_checkpoints,
     history.check_consistency,
     history.check_known,

@@ -108,6 +108,7 @@ class Kit:
     log: Log = field(default_factory=Log)
     indices: list[int] = field(default_factory=list)
     sizes: tuple[int, ...] = ()
+    revoked: tuple[Key, ...] = ()
 
     def __post_init__(self) -> None:
         """Three leaves of others, the run's events with one stranger among them, two more behind."""
@@ -123,7 +124,7 @@ class Kit:
 
     @property
     def keys(self) -> tuple[Key, ...]:
-        return (
+        return self.revoked or (
             Key(self.checkpointer.public, "checkpoint", NOW - DAY, NOW + 6 * DAY),
             Key(self.sealer.public, "bundle", NOW - DAY, NOW + 6 * DAY),
         )
@@ -178,7 +179,12 @@ class Kit:
 
     def unsigned(self, change: Callable[[dict[str, bytes]], None]) -> bytes:
         """Change files of the honest bundle and leave the statement; the bag is made to fit."""
-        members = container.unpack(self.bundle())
+        return self.repacked(self.bundle(), change)
+
+    @staticmethod
+    def repacked(bundle: bytes, change: Callable[[dict[str, bytes]], Any]) -> bytes:
+        """Change files of a bundle and make the bag fit."""
+        members = container.unpack(bundle)
         change(members)
         others = {name: content for name, content in members.items() if name not in bag.TAG_FILES}
         return container.pack({**others, **bag.tag_files(others)})

@@ -6,7 +6,7 @@ from evidence.verify import dsse, jcs, layout, statement
 from evidence.verify.container import unpack
 from evidence.verify.findings import CODES, Assurance, Verdict
 from evidence.verify.verifier import verify
-from tests.unit.evidence import attacks_form, attacks_record  # noqa: F401 - they fill the corpus
+from tests.unit.evidence import attacks_form, attacks_record, attacks_time  # noqa: F401 - they fill the corpus
 from tests.unit.evidence.corpus import ATTACKS, Attack, rewritten
 from tests.unit.evidence.forge import Kit
 
