@@ -173,6 +173,15 @@ SILENCED_SYSTEM_CHECKS = ["guardian.W001"]  # permissions are asked through tena
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]  # nobody signs up: people are made by an administrator
 ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_ADAPTER = "controlplane.console.account.adapter.AccountAdapter"
+ACCOUNT_RATE_LIMITS = MFA_RATE_LIMITS = False  # counted in the database: controlplane.console.throttle
+ACCOUNT_REAUTHENTICATION_REQUIRED = MFA_REAUTHENTICATION_REQUIRED = False  # controlplane.console.account.guard
+ACCOUNT_SESSION_REMEMBER = True  # for as long as SESSION_COOKIE_AGE says
+ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False
+MFA_FORMS = {
+    "authenticate": "controlplane.console.account.forms.CodeToSignIn",
+    "reauthenticate": "controlplane.console.account.forms.CodeAgain",
+}
 MFA_ADAPTER = "tenants.factors.FactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn"]  # no recovery codes: a lost factor is reset beside the database
 MFA_PASSKEY_LOGIN_ENABLED = True

@@ -11,6 +11,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("connectors.urls")),  # webhooks and Slack: an opaque token and a signature
     path("v1/", include(("controlplane.api.urls", "v1"))),
     path("admin/", site.urls),  # reached as /o/<tenant>/admin/ only, see controlplane.console.mount
+    path("", include("controlplane.console.account.urls")),
     path("", include("controlplane.console.urls")),
 ]
 

@@ -52,6 +52,33 @@ class CredentialStored:
     rotated: bool
 
 
+@event("session.opened")
+@dataclass(frozen=True)
+class SessionOpened:
+    """A person signed in, by these methods in this order."""
+
+    user_id: UUID
+    methods: list[str]
+
+
+@event("session.ended")
+@dataclass(frozen=True)
+class SessionsEnded:
+    """Sessions of a person were ended before their time."""
+
+    user_id: UUID
+    count: int
+
+
+@event("member.factors_changed")
+@dataclass(frozen=True)
+class FactorsChanged:
+    """A person's own second factors or password changed."""
+
+    user_id: UUID
+    change: str
+
+
 @event("step_up.proved")
 @dataclass(frozen=True)
 class StepUpProved:

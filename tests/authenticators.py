@@ -6,10 +6,12 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Any
 
+from allauth.account.utils import user_pk_to_url_str
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, generate_totp_secret, hotp_value
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from fido2 import cbor
 from fido2.cose import ES256
 from fido2.utils import websafe_encode
@@ -69,6 +71,11 @@ class SoftPasskey:
         }
         return {**self._named(), "response": response}
 
+    @staticmethod
+    def handle_of(user: Any) -> str:
+        """The user handle of a discoverable credential, as django-allauth gives it out."""
+        return websafe_encode(user_pk_to_url_str(user).encode())
+
     def _named(self) -> dict[str, Any]:
         name = websafe_encode(self.credential_id)
         return {"id": name, "rawId": name, "type": "public-key", "clientExtensionResults": {}}
@@ -78,3 +85,27 @@ class SoftPasskey:
 
     def _rp_hash(self) -> bytes:
         return hashlib.sha256(self.rp_id.encode()).digest()
+
+
+def plug_in(page: Any) -> str:
+    """Give a Chromium page a platform authenticator that verifies its person; its id."""
+    session = page.context.new_cdp_session(page)
+    session.send("WebAuthn.enable")
+    options = {
+        "protocol": "ctap2",
+        "transport": "internal",
+        "hasResidentKey": True,
+        "hasUserVerification": True,
+        "isUserVerified": True,
+        "automaticPresenceSimulation": True,
+    }
+    made: str = session.send("WebAuthn.addVirtualAuthenticator", {"options": options})["authenticatorId"]
+    return made
+
+
+def with_password(user: Any, password: str = "correct-horse-battery") -> str:
+    """Keep the password as the server process expects it (the suite hashes faster); the name to sign in with."""
+    user.password = PBKDF2PasswordHasher().encode(password, "salt", iterations=1000)
+    user.save()
+    name: str = user.username
+    return name

@@ -1,11 +1,11 @@
-"""Signing in and out, and choosing one of one's organisations."""
+"""Signing in, and choosing one of one's organisations."""
 
 from typing import Any
 from uuid import UUID
 
-from django.contrib.auth.forms import AuthenticationForm
+from allauth.account.forms import LoginForm
+from allauth.account.views import LoginView
 from django.contrib.auth.mixins import LoginRequiredMixin
-from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
@@ -15,30 +15,34 @@ from controlplane.console import throttle
 from tenants import access
 
 
-class SignIn(LoginView):
-    """Says the same for a wrong name, a wrong password and a closed account, in the same time."""
+class SignIn(LoginView):  # type: ignore[misc]
+    """Says the same for a wrong name, a wrong password and a closed account, in the same time.
+
+    Whoever has a second factor is asked for it next, by django-allauth's stages.
+    """
 
     template_name = "console/login.html"
-    redirect_authenticated_user = True
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
             throttle.admit(**_who(request))
         except throttle.TooManySignIns as refusal:
             return self._refused(refusal)
-        return super().post(request, *args, **kwargs)
+        answer: HttpResponse = super().post(request, *args, **kwargs)
+        return answer
 
-    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+    def form_valid(self, form: LoginForm) -> HttpResponse:
         throttle.forgive(**_who(self.request))
-        return super().form_valid(form)
+        answer: HttpResponse = super().form_valid(form)
+        return answer
 
     def _refused(self, refusal: throttle.TooManySignIns) -> HttpResponse:
-        context = {"form": AuthenticationForm(self.request), "refusal": refusal.detail, "next": self.get_redirect_url()}
+        context = {"form": LoginForm(request=self.request), "refusal": refusal.detail}
         return render(self.request, self.template_name, context, status=refusal.status)
 
 
 def _who(request: HttpRequest) -> dict[str, str]:
-    return {"name": request.POST.get("username", "")[:150], "address": request.META.get("REMOTE_ADDR", "")}
+    return {"name": request.POST.get("login", "")[:150], "address": request.META.get("REMOTE_ADDR", "")}
 
 
 class Organisations(LoginRequiredMixin, View):

@@ -1,6 +1,5 @@
 """Addresses of the console. Everything of a tenant is below `/o/<tenant>/`."""
 
-from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
 from controlplane.console import (
@@ -70,8 +69,6 @@ of_tenant = [
 
 urlpatterns = [
     path("", sessions.Organisations.as_view(), name="organisations"),
-    path("login/", sessions.SignIn.as_view(), name="login"),
-    path("logout/", LogoutView.as_view(next_page="console:login"), name="logout"),
     path("theme/", themes.Theme.as_view(), name="theme"),
     path("o/<slug:tenant>/", include(of_tenant)),
 ]

@@ -38,7 +38,7 @@ class Person:
         self.username = username
         self._home = f"/o/{tenant}/"
         self._http = httpx2.Client(base_url=base_url, timeout=30, trust_env=False, follow_redirects=True)
-        self.send("/login/", "current-password", username=username, password=password)
+        self.send("/login/", "current-password", login=username, password=password)
 
     def page(self, path: str) -> str:
         answer = self._http.get(path)

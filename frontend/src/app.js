@@ -7,6 +7,8 @@ import { copying } from "./copying.js";
 import { dialogs } from "./dialogs.js";
 import { keyboard } from "./keyboard.js";
 import { once } from "./once.js";
+import { passkeys } from "./passkeys.js";
 import { times } from "./times.js";
 
-for (const start of [copying, dialogs, keyboard, once, times]) start(document);
+// passkeys before once: a form is sent when the authenticator has answered
+for (const start of [copying, dialogs, keyboard, passkeys, once, times]) start(document);

@@ -1,5 +1,6 @@
 """How times, states, money and ids look: one component each, used by every page."""
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -36,6 +37,12 @@ def status(state: object, word: str = "") -> SafeString:
         shown.shape,
         word or shown.word,
     )
+
+
+@register.filter
+def as_json(value: object) -> str:
+    """For an attribute that a script reads."""
+    return json.dumps(value)
 
 
 @register.filter

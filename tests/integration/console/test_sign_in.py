@@ -11,7 +11,7 @@ GENERIC = "Please enter a correct username and password"
 
 
 def sign_in(client: Client, name: str, password: str):
-    return client.post("/login/", {"username": name, "password": password})
+    return client.post("/login/", {"login": name, "password": password})
 
 
 @pytest.fixture
