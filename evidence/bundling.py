@@ -29,10 +29,12 @@ fit the manifest. It does not show who made it.
 
 @dataclass(frozen=True)
 class Material:
-    """Everything that goes into the bundle of one run. `events` and `leaves` are exact bytes, in log order."""
+    """Everything that goes into a bundle. `events` and `leaves` are exact bytes, in log order.
+
+    A run and the part of it up to an approval are proven by `proofs`, a period grows from its `frontier`.
+    """
 
     origin: str
-    run: str
     events: Sequence[bytes]
     leaves: Sequence[bytes]
     proofs: Mapping[int, Sequence[bytes]]
@@ -43,12 +45,16 @@ class Material:
     erased: int
     generated_at: int
     anchors: Sequence[Anchor] = ()
+    kind: str = layout.RUN
+    run: str = ""
+    request: str = ""
+    frontier: Sequence[bytes] = ()
 
 
 def assemble(material: Material, signer: Signer) -> bytes:
     """The bundle (`.evb`): a canonical archive, a valid bag, every file named by a signed statement."""
-    predicate = _predicate(material)
-    members = {**_files(material), layout.REPORT: _page(material, predicate)}
+    predicate = claims_of(material)
+    members = {**files_of(material), layout.REPORT: page_of(material, predicate)}
     return seal(members, predicate, signer)
 
 
@@ -59,14 +65,15 @@ def seal(members: Mapping[str, bytes], predicate: Predicate, signer: Signer) -> 
     return container.pack({**signed, **bag.tag_files(signed)})
 
 
-def _predicate(material: Material) -> Predicate:
+def claims_of(material: Material) -> Predicate:
     head = note.parse(material.notes[-1].encode()).checkpoint
     indices = [envelope.parse_leaf(line).index for line in material.leaves]
     committed = sum(1 for body in material.events for _ in envelope.parse_event(body).commitments())
     return Predicate(
-        kind="run",
+        kind=material.kind,
         origin=material.origin,
         run=material.run,
+        request=material.request,
         events=len(material.events),
         first_leaf=min(indices),
         last_leaf=max(indices),
@@ -81,12 +88,14 @@ def _predicate(material: Material) -> Predicate:
     )
 
 
-def _files(material: Material) -> dict[str, bytes]:
+def files_of(material: Material) -> dict[str, bytes]:
     notes = {layout.checkpoint(number): text.encode() for number, text in enumerate(material.notes, start=1)}
+    period = material.kind == layout.PERIOD
+    proof = {layout.FRONTIER: _frontier(material)} if period else {layout.PROOFS: _proofs(material)}
     return {
         layout.EVENTS: _lines(material.events),
         layout.LEAVES: _lines(material.leaves),
-        layout.PROOFS: _proofs(material),
+        **proof,
         layout.CONSISTENCY: _consistency(material),
         layout.KEYRING: material.keyring,
         layout.DISCLOSURES: _lines([item.line() for item in material.disclosures]),
@@ -96,7 +105,7 @@ def _files(material: Material) -> dict[str, bytes]:
     }
 
 
-def _page(material: Material, predicate: Predicate) -> bytes:
+def page_of(material: Material, predicate: Predicate) -> bytes:
     events = [envelope.parse_event(body) for body in material.events]
     leaves = [envelope.parse_leaf(line) for line in material.leaves]
     return page.render(predicate, events, leaves, material.disclosures, material.notes[-1])
@@ -111,6 +120,10 @@ def _proofs(material: Material) -> bytes:
         {"index": index, "path": [b64(step) for step in path]} for index, path in material.proofs.items()
     ]
     return jcs.dumps({"proofs": items})
+
+
+def _frontier(material: Material) -> bytes:
+    return jcs.dumps({"peaks": [b64(peak) for peak in material.frontier]})
 
 
 def _consistency(material: Material) -> bytes:

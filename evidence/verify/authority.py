@@ -4,6 +4,7 @@ from evidence.verify import bag, dsse, keyring, layout, statement
 from evidence.verify.dossier import Dossier, checkpoint_names, reading
 from evidence.verify.findings import Assurance
 from evidence.verify.keyring import Key
+from evidence.verify.statement import Statement
 
 
 class Stop(Exception):
@@ -12,12 +13,13 @@ class Stop(Exception):
 
 def check_presence(dossier: Dossier) -> None:
     """Every file that the format asks for is there, or the statement tells that it was removed."""
-    missing = [name for name in layout.REQUIRED if name not in dossier.members]
+    claims = _claims(dossier)
+    kind = claims.predicate.kind if claims else layout.RUN
+    missing = [name for name in layout.required(kind) if name not in dossier.members]
     if not checkpoint_names(dossier.members):
         missing.append(layout.checkpoint(1))
-    named = _named(dossier)
     for name in missing:
-        code = "FILE-REMOVED" if name in named else "MISSING-FILE"
+        code = "FILE-REMOVED" if claims and name in claims.subjects else "MISSING-FILE"
         dossier.fail(code, name, "the file is not in the bundle")
     if missing:
         raise Stop
@@ -47,6 +49,8 @@ def check_statement(dossier: Dossier) -> None:
     before = len(dossier.report.failures)
     envelope = reading(layout.STATEMENT, _statement_envelope, dossier.members[layout.STATEMENT])
     dossier.statement = reading(layout.STATEMENT, statement.parse, envelope.payload)
+    dossier.report.kind = dossier.claims.predicate.kind
+    dossier.report.origin = dossier.claims.predicate.origin
     _check_bundle_signature(dossier, envelope)
     origin = dossier.statement.predicate.origin
     trust = dossier.question.trust
@@ -90,12 +94,12 @@ def _statement_envelope(data: bytes) -> dsse.Envelope:
     return dsse.parse(data, statement.PAYLOAD_TYPE)
 
 
-def _named(dossier: Dossier) -> set[str]:
-    """Files named by the statement, if it can be read at this point; its signature is judged later."""
+def _claims(dossier: Dossier) -> Statement | None:
+    """The statement, if it is there; its signature is judged later."""
     if layout.STATEMENT not in dossier.members:
-        return set()
+        return None
     envelope = reading(layout.STATEMENT, _statement_envelope, dossier.members[layout.STATEMENT])
-    return set(reading(layout.STATEMENT, statement.parse, envelope.payload).subjects)
+    return reading(layout.STATEMENT, statement.parse, envelope.payload)
 
 
 def _check_root(dossier: Dossier, envelope: dsse.Envelope) -> None:

@@ -28,10 +28,8 @@ def pack(members: Mapping[str, bytes]) -> bytes:
     for name in sorted(members):
         _demand_safe(name)
         directory += _central_entry(name, members[name], len(body))
-        body += _local_entry(name, members[name])
-    count = len(members)
-    end = _END.pack(b"PK\x05\x06", 0, 0, count, count, len(directory), len(body), 0)
-    return bytes(body + directory + end)
+        body += _local_header(name, members[name]) + members[name]
+    return bytes(body + _ending(directory, members, len(body)))
 
 
 def unpack(archive: bytes) -> dict[str, bytes]:
@@ -39,15 +37,18 @@ def unpack(archive: bytes) -> dict[str, bytes]:
     if len(archive) > MAX_BYTES:
         raise Malformed("LIMIT", f"larger than {MAX_BYTES} bytes")
     members: dict[str, bytes] = {}
-    offset = 0
+    directory, offset, canonical = bytearray(), 0, True
     while archive[offset : offset + 4] == b"PK\x03\x04":
-        name, content, offset = _read_entry(archive, offset)
+        name, content, end = _read_entry(archive, offset)
         if name in members:
             raise Malformed("ZIP-DUP", f"{name} appears twice")
         members[name] = content
         if len(members) > MAX_MEMBERS:
             raise Malformed("LIMIT", f"more than {MAX_MEMBERS} members")
-    if pack(members) != archive:
+        canonical = canonical and archive[offset : end - len(content)] == _local_header(name, content)
+        directory += _central_entry(name, content, offset)
+        offset = end
+    if not canonical or list(members) != sorted(members) or archive[offset:] != _ending(directory, members, offset):
         raise Malformed("ZIP-FORMAT", "the archive is not in canonical form")
     return members
 
@@ -72,9 +73,14 @@ def _demand_safe(name: str) -> None:
         raise Malformed("ZIP-NAME", f"{jcs.dumps(name[:80]).decode()} is not a safe member name")
 
 
-def _local_entry(name: str, content: bytes) -> bytes:
+def _local_header(name: str, content: bytes) -> bytes:
     fixed = (_VERSION, _FLAGS, _STORED, _TIME, _DATE, zlib.crc32(content), len(content), len(content))
-    return _LOCAL.pack(b"PK\x03\x04", *fixed, len(name), 0) + name.encode() + content
+    return _LOCAL.pack(b"PK\x03\x04", *fixed, len(name), 0) + name.encode()
+
+
+def _ending(directory: bytes | bytearray, members: Mapping[str, bytes], offset: int) -> bytes:
+    count = len(members)
+    return bytes(directory) + _END.pack(b"PK\x05\x06", 0, 0, count, count, len(directory), offset, 0)
 
 
 def _central_entry(name: str, content: bytes, offset: int) -> bytes:

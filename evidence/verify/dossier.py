@@ -30,7 +30,10 @@ class Question:
 
 @dataclass
 class Dossier:
-    """Filled stage by stage; a stage reads only what earlier ones have checked and put here."""
+    """Filled stage by stage; a stage reads only what earlier ones have checked and put here.
+
+    `grown` are roots that a period's leaves were seen to grow the tree to, by size.
+    """
 
     question: Question
     members: Mapping[str, bytes]
@@ -40,6 +43,8 @@ class Dossier:
     notes: list[SignedNote] = field(default_factory=list)
     proofs: dict[int, list[bytes]] = field(default_factory=dict)
     consistency: dict[tuple[int, int], list[bytes]] = field(default_factory=dict)
+    frontier: list[bytes] = field(default_factory=list)
+    grown: dict[int, bytes] = field(default_factory=dict)
     leaves: list[Leaf] = field(default_factory=list)
     leaf_lines: list[bytes] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
@@ -63,6 +68,13 @@ class Dossier:
         assert self.statement is not None, "the statement stage comes first"
         return self.statement
 
+    @property
+    def remembered(self) -> list[tuple[str, str]]:
+        """(where it comes from, text) of the heads that the auditor brings."""
+        listed = self.question.trust.checkpoints if self.question.trust else ()
+        asked = [(f"known:{number}", text) for number, text in enumerate(self.question.known, start=1)]
+        return asked + [(f"trust:{number}", text) for number, text in enumerate(listed, start=1)]
+
     def fail(self, code: str, where: str, message: str) -> None:
         self.report.fail(code, where, message)
 
@@ -77,10 +89,17 @@ def lines_of(members: Mapping[str, bytes], name: str, parse: Callable[[bytes], T
     content = members[name]
     if content and not content.endswith(b"\n"):
         raise Malformed("JSON-FORMAT", "the last line is cut short", name)
-    parsed = []
-    for number, line in enumerate(content[:-1].split(b"\n") if content else [], start=1):
-        parsed.append(reading(f"{name}:{number}", parse, line))
+    parsed: list[T] = []
+    try:
+        parsed.extend(map(parse, split_lines(content)))
+    except Malformed as error:
+        raise error.at(f"{name}:{len(parsed) + 1}") from error
     return parsed
+
+
+def split_lines(content: bytes) -> list[bytes]:
+    """The lines without their ends; nothing has no lines."""
+    return content[:-1].split(b"\n") if content else []
 
 
 def reading(where: str, parse: Callable[[bytes], T], data: bytes) -> T:
@@ -98,7 +117,7 @@ def parse_proofs(data: bytes) -> dict[int, list[bytes]]:
         index = item.get("index")
         if set(item) != {"index", "path"} or not jcs.is_whole(index):
             raise Malformed("SCHEMA", "not an inclusion proof")
-        proofs[index] = _path(item["path"])
+        proofs[index] = path_of(item["path"])
     return proofs
 
 
@@ -109,8 +128,16 @@ def parse_consistency(data: bytes) -> dict[tuple[int, int], list[bytes]]:
         old, new = item.get("from"), item.get("to")
         if set(item) != {"from", "to", "path"} or not jcs.is_whole(old) or not jcs.is_whole(new):
             raise Malformed("SCHEMA", "not a consistency proof")
-        proofs[old, new] = _path(item["path"])
+        proofs[old, new] = path_of(item["path"])
     return proofs
+
+
+def parse_frontier(data: bytes) -> list[bytes]:
+    """`{"peaks": [base64, …]}`: the complete subtrees of the tree before a period, largest first."""
+    members = jcs.loads_object(data)
+    if set(members) != {"peaks"}:
+        raise Malformed("SCHEMA", "not a frontier")
+    return path_of(members["peaks"])
 
 
 def checkpoint_names(members: Mapping[str, bytes]) -> list[str]:
@@ -130,7 +157,7 @@ def _items(data: bytes) -> list[dict[str, jcs.Json]]:
     return checked
 
 
-def _path(value: jcs.Json) -> list[bytes]:
+def path_of(value: jcs.Json) -> list[bytes]:
     if not isinstance(value, list) or len(value) > 64:
         raise Malformed("SCHEMA", "a proof is a short list of hashes")
     return [unb64(step, size=32) for step in value]

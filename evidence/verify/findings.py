@@ -47,10 +47,14 @@ _CODES: dict[Verdict, tuple[str, ...]] = {
         "TIME-FUTURE", "WITNESS-QUORUM",
     ),
     Verdict.INCOMPLETE: (
-        "MISSING-FILE", "RUN-GAP", "RUN-COUNT", "RUN-OPEN", "STALE", "MISSING-PROOF", "ERASED-UNEXPLAINED",
-        "CLOCK-SKEW", "DANGLING-INTENT", "SKIPPED",
+        "MISSING-FILE", "RUN-GAP", "RUN-COUNT", "RUN-OPEN", "POPULATION-GAP", "APPROVAL-MISSING", "APPROVAL-OPEN",
+        "STALE", "MISSING-PROOF", "ERASED-UNEXPLAINED", "CLOCK-SKEW", "DANGLING-INTENT", "SKIPPED",
     ),
-    Verdict.RULE_VIOLATION: ("RULE-SOD", "RULE-TOCTOU", "RULE-EFFECT", "RULE-DENIED"),
+    Verdict.RULE_VIOLATION: (
+        "RULE-SOD", "RULE-TOCTOU", "RULE-EFFECT", "RULE-DENIED", "RULE-POLICY", "RULE-BUNDLE", "RULE-QUORUM",
+        "RULE-VOTE", "RULE-SHOWN", "RULE-HUMAN", "RULE-ONCE", "RULE-REFUSED", "RULE-INTENT", "RULE-PROPOSED",
+        "RULE-PIN", "RULE-COST",
+    ),
 }  # fmt: skip
 
 CODES: dict[str, Verdict] = {code: verdict for verdict, codes in _CODES.items() for code in codes}
@@ -91,6 +95,8 @@ class Report:
     disclosed: int = 0
     redacted: int = 0
     erased: int = 0
+    kind: str = ""
+    origin: str = ""
     note: str = ""
     conflicting_notes: list[str] = field(default_factory=list)
 
@@ -136,6 +142,8 @@ class Report:
                 "verdict": self.verdict.name,
                 "exit": int(self.verdict),
                 "assurance": self.assurance.name,
+                "kind": self.kind,
+                "origin": self.origin,
                 "events": self.events,
                 "events_claimed": self.events_claimed,
                 "disclosed": self.disclosed,

@@ -1,5 +1,7 @@
 """Middle stages: the signed heads, one tree behind them, and the leaves inside it."""
 
+from itertools import pairwise
+
 from evidence.verify import envelope, layout, merkle, note
 from evidence.verify.authority import check_key
 from evidence.verify.dossier import (
@@ -7,8 +9,10 @@ from evidence.verify.dossier import (
     checkpoint_names,
     lines_of,
     parse_consistency,
+    parse_frontier,
     parse_proofs,
     reading,
+    split_lines,
 )
 from evidence.verify.findings import Assurance
 from evidence.verify.keyring import Key
@@ -19,8 +23,11 @@ from evidence.verify.note import SignedNote
 def check_leaves_form(dossier: Dossier) -> None:
     """Read leaves and proofs; what they say is judged against the heads later."""
     dossier.leaves = lines_of(dossier.members, layout.LEAVES, envelope.parse_leaf)
-    dossier.leaf_lines = dossier.members[layout.LEAVES].splitlines()
-    dossier.proofs = reading(layout.PROOFS, parse_proofs, dossier.members[layout.PROOFS])
+    dossier.leaf_lines = split_lines(dossier.members[layout.LEAVES])
+    if dossier.claims.predicate.kind == layout.PERIOD:
+        dossier.frontier = reading(layout.FRONTIER, parse_frontier, dossier.members[layout.FRONTIER])
+    else:
+        dossier.proofs = reading(layout.PROOFS, parse_proofs, dossier.members[layout.PROOFS])
     dossier.consistency = reading(layout.CONSISTENCY, parse_consistency, dossier.members[layout.CONSISTENCY])
 
 
@@ -45,21 +52,17 @@ def check_checkpoints(dossier: Dossier) -> None:
 def check_consistency(dossier: Dossier) -> None:
     """Each head extends the one before: one history, not two."""
     before = len(dossier.report.failures)
-    for older, newer in zip(dossier.notes, dossier.notes[1:], strict=False):
-        _compare(dossier, older, newer, layout.CONSISTENCY)
+    for older, newer in pairwise(dossier.notes):
+        compare(dossier, older, newer, layout.CONSISTENCY)
     dossier.conclude("CONSISTENCY", layout.CONSISTENCY, "the heads follow one another", before)
 
 
 def check_known(dossier: Dossier) -> None:
     """Heads that the auditor remembers must lie on the same line of history."""
-    trust = dossier.question.trust
-    asked, listed = dossier.question.known, trust.checkpoints if trust else ()
-    if not asked and not listed:
+    if not dossier.remembered:
         dossier.report.skip("KNOWN", "known", "no remembered head was given: a rewrite by the operator would not show")
-    for number, text in enumerate(asked, start=1):
-        _check_remembered(dossier, text, f"known:{number}", asked=True)
-    for number, text in enumerate(listed, start=1):
-        _check_remembered(dossier, text, f"trust:{number}", asked=False)
+    for where, text in dossier.remembered:
+        _check_remembered(dossier, text, where, asked=where.startswith("known:"))
 
 
 def check_inclusion(dossier: Dossier) -> None:
@@ -72,7 +75,7 @@ def check_inclusion(dossier: Dossier) -> None:
             dossier.fail("CROSS-TENANT", where, f"the leaf is of the log {leaf.origin}")
         _check_proof(dossier, leaf, line, head, where)
         if number > 1:
-            _check_neighbour(dossier, number, where)
+            check_neighbour(dossier, number, where)
     dossier.conclude(
         "INCLUSION", layout.LEAVES, f"{len(dossier.leaves)} leaves are in the tree of size {head.size}", before
     )
@@ -108,7 +111,7 @@ def _latest_ms(dossier: Dossier, size: int) -> int:
     return max((leaf.time_ms for leaf in dossier.leaves if leaf.index < size), default=0)
 
 
-def _compare(dossier: Dossier, older: SignedNote, newer: SignedNote, where: str) -> bool:
+def compare(dossier: Dossier, older: SignedNote, newer: SignedNote, where: str) -> bool:
     """True when `newer` provably extends `older`; everything else leaves a finding."""
     old, new = older.checkpoint, newer.checkpoint
     if old.size == new.size:
@@ -116,6 +119,8 @@ def _compare(dossier: Dossier, older: SignedNote, newer: SignedNote, where: str)
     if old.size > new.size:
         dossier.fail("CP-ORDER", where, f"size {old.size} stands before size {new.size}")
         return False
+    if old.size in dossier.grown and new.size in dossier.grown:
+        return dossier.grown[old.size] == old.root or _differ(dossier, older, newer, where)
     path = dossier.consistency.get((old.size, new.size))
     if path is None:
         dossier.fail("MISSING-PROOF", where, f"no proof from size {old.size} to size {new.size}")
@@ -127,13 +132,17 @@ def _compare(dossier: Dossier, older: SignedNote, newer: SignedNote, where: str)
 
 
 def _compare_equal(dossier: Dossier, one: SignedNote, other: SignedNote, where: str) -> bool:
-    if one.checkpoint.root == other.checkpoint.root:
-        return True
+    return one.checkpoint.root == other.checkpoint.root or _differ(dossier, one, other, where)
+
+
+def _differ(dossier: Dossier, one: SignedNote, other: SignedNote, where: str) -> bool:
+    """Two heads that cannot both be true: with both signatures that is a proof against the operator."""
+    sizes = f"the heads of size {one.checkpoint.size} and {other.checkpoint.size} cannot both be true"
     if _holds(dossier, one) and _holds(dossier, other):
-        dossier.fail("EQUIVOCATION", where, f"two signed heads of size {one.checkpoint.size} differ")
+        dossier.fail("EQUIVOCATION", where, f"{sizes}, and both are signed")
         dossier.report.conflicting_notes += [one.text, other.text]
     else:
-        dossier.fail("CONSISTENCY", where, f"two heads of size {one.checkpoint.size} differ")
+        dossier.fail("CONSISTENCY", where, sizes)
     return False
 
 
@@ -158,7 +167,7 @@ def _check_remembered(dossier: Dossier, text: str, where: str, *, asked: bool) -
         dossier.fail("STALE", where, message)
         return
     same = [own for own in dossier.notes if own.checkpoint.size == known.checkpoint.size]
-    if _compare(dossier, known, same[0] if same else last, where):
+    if compare(dossier, known, same[0] if same else last, where):
         dossier.report.passed("KNOWN", where, f"the remembered head of size {known.checkpoint.size} is part of it")
         if dossier.report.assurance >= Assurance.A1:
             dossier.report.assurance = Assurance.A3
@@ -176,7 +185,7 @@ def _check_proof(dossier: Dossier, leaf: envelope.Leaf, line: bytes, head: note.
         dossier.fail("INCLUSION", where, f"leaf {leaf.index} is not in the tree of size {head.size}")
 
 
-def _check_neighbour(dossier: Dossier, number: int, where: str) -> None:
+def check_neighbour(dossier: Dossier, number: int, where: str) -> None:
     previous, leaf = dossier.leaves[number - 2], dossier.leaves[number - 1]
     if leaf.index <= previous.index:
         dossier.fail("ORDER", where, f"leaf {leaf.index} stands behind leaf {previous.index}")

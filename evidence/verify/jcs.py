@@ -26,6 +26,9 @@ def dumps(value: Json) -> bytes:
 
 def loads(data: bytes) -> Json:
     """Parse canonical bytes; raises Malformed when they are not the canonical form of what they say."""
+    plain = _plainly_canonical(data)
+    if plain is not None:
+        return plain
     value = loads_lenient(data)
     if dumps(value) != data:
         raise Malformed("JSON-CANON", "the bytes are not in canonical form")
@@ -64,6 +67,20 @@ def is_whole(value: object) -> TypeGuard[int]:
 def shown(value: Json) -> str:
     """A value in a message: text as it stands, everything else in canonical form."""
     return value if isinstance(value, str) else dumps(value).decode()
+
+
+def _plainly_canonical(data: bytes) -> "Json | None":
+    """The fast way, in C: read, write, compare. None for whatever it cannot vouch for."""
+    try:
+        text = data.decode()
+        if "null" in text or (not text.isascii() and max(text) > "\uffff"):
+            return None  # a null has no place; above the first plane, Python orders names unlike UTF-16
+        value: Json = _READ.decode(text)
+        plain = _WRITE.encode(value) == text
+    except (ValueError, RecursionError):
+        return None
+    brackets = data.count(b"[") + data.count(b"{")
+    return value if plain and (brackets <= MAX_DEPTH or _depth(data) <= MAX_DEPTH) else None
 
 
 def _refusal(data: bytes, error: Exception) -> Malformed:
@@ -142,3 +159,11 @@ def _members_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(members) != len(pairs):
         raise Malformed("JSON-DUP", "a member appears twice")
     return members
+
+
+def _exact(digits: str) -> int:
+    return _in_range(_integer(digits))
+
+
+_READ = json.JSONDecoder(parse_float=_no_float, parse_constant=_no_float, parse_int=_exact)
+_WRITE = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)

@@ -1,9 +1,10 @@
-"""Names of the files in a bundle."""
+"""Names of the files in a bundle, and which of them each kind of bundle must have."""
 
 STATEMENT = "data/bundle.dsse.json"
 EVENTS = "data/events.jsonl"
 LEAVES = "data/leaves.jsonl"
 PROOFS = "data/proofs.json"
+FRONTIER = "data/frontier.json"
 CONSISTENCY = "data/consistency.json"
 KEYRING = "data/keys/keyring.dsse.json"
 DISCLOSURES = "data/disclosures.jsonl"
@@ -12,7 +13,15 @@ ANCHORS = "data/anchors.json"
 VERIFY = "VERIFY.md"
 CHECKPOINTS = "data/checkpoints/"
 
-REQUIRED = (STATEMENT, KEYRING, EVENTS, LEAVES, PROOFS, CONSISTENCY, DISCLOSURES, REPORT, VERIFY)
+RUN, APPROVAL, PERIOD = "run", "approval", "period"
+KINDS = (RUN, APPROVAL, PERIOD)
+
+_ALWAYS = (STATEMENT, KEYRING, EVENTS, LEAVES, CONSISTENCY, DISCLOSURES, REPORT, VERIFY)
+
+
+def required(kind: str) -> tuple[str, ...]:
+    """A part of a log is proven leaf by leaf, a period by growing the tree from where it began."""
+    return (*_ALWAYS, FRONTIER if kind == PERIOD else PROOFS)
 
 
 def checkpoint(number: int) -> str:

@@ -24,8 +24,7 @@ def root_of(leaf_hashes: Sequence[bytes]) -> bytes:
     """The root over already hashed leaves."""
     peaks: list[bytes] = []
     for index, hashed in enumerate(leaf_hashes):
-        for _ in append(peaks, index, hashed):
-            pass
+        grow(peaks, index, hashed)
     return root_from_peaks(peaks)
 
 
@@ -40,6 +39,15 @@ def append(peaks: list[bytes], size: int, hashed_leaf: bytes) -> Iterator[tuple[
         carried = node_hash(peaks.pop(), carried)
         height += 1
         yield height, size >> height, carried
+    peaks.append(carried)
+
+
+def grow(peaks: list[bytes], size: int, hashed_leaf: bytes) -> None:
+    """`append` for those who need no subtrees."""
+    carried = hashed_leaf
+    while size & 1:
+        carried = node_hash(peaks.pop(), carried)
+        size >>= 1
     peaks.append(carried)
 
 

@@ -3,16 +3,18 @@
 It derives nothing: the verifier renders it again from the events and compares the bytes.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from html import escape
 
-from evidence.verify import jcs
+from evidence.verify import jcs, layout
 from evidence.verify.disclosure import Disclosure
 from evidence.verify.envelope import Event, Leaf
 from evidence.verify.statement import Predicate
 
 RENDERER = "interlock.report/1"
+LAST_MS = 253_402_300_799_999  # the end of the year 9999
 
 _STYLE = """
 :root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem}
@@ -20,10 +22,15 @@ table{border-collapse:collapse;width:100%}th,td{text-align:left;vertical-align:t
 border-bottom:1px solid #8888}pre{white-space:pre-wrap;overflow-wrap:anywhere;margin:0}code{overflow-wrap:anywhere}
 """
 
+_WHOLE = {
+    layout.RUN: "The run is whole if it is sealed: no event of it is left out.",
+    layout.APPROVAL: "The run is whole from its start up to the end of the approval: no event in between is left out.",
+    layout.PERIOD: "The period is whole: it holds every event of the log between its first and its last leaf.",
+}
 _LIMITS = """
 <h2>What this proves</h2>
 <ul><li>These events were recorded in this order in the log named above, and none was changed since it was signed.</li>
-<li>The run is whole if it is sealed: no event of it is left out.</li>
+<li>{whole}</li>
 <li>Opened content is what was committed to when the event was recorded.</li></ul>
 <h2>What this does not prove</h2>
 <ul><li>That what was recorded is true, or that everything that happened was recorded.</li>
@@ -43,10 +50,10 @@ def render(
     note: str,
 ) -> bytes:
     """The page as UTF-8 bytes; the same input gives the same bytes everywhere."""
-    opened = {(item.event, item.path): item.content for item in disclosures}
-    rows = [_row(event, leaf, opened) for event, leaf in zip(events, leaves, strict=False)]
-    body = [_head(predicate), _table(rows), _LIMITS, f"<h2>Last checkpoint</h2><pre>{escape(note)}</pre>"]
-    title = f"Evidence of run {escape(predicate.run)}"
+    table = _types(events) if predicate.kind == layout.PERIOD else _events(events, leaves, disclosures)
+    limits = _LIMITS.replace("{whole}", _WHOLE[predicate.kind])
+    body = [_head(predicate), table, limits, f"<h2>Last checkpoint</h2><pre>{escape(note)}</pre>"]
+    title = escape(f"Evidence of {_subject(predicate)}")
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
         f"<style>{_STYLE}</style></head><body><h1>{title}</h1>{''.join(body)}</body></html>\n"
@@ -54,9 +61,10 @@ def render(
 
 
 def _head(predicate: Predicate) -> str:
+    named = {"Run": predicate.run, "Approval": predicate.request}
     facts = {
         "Log": predicate.origin,
-        "Run": predicate.run,
+        **{name: value for name, value in named.items() if value},
         "Events": f"{predicate.events}, leaves {predicate.first_leaf} to {predicate.last_leaf}",
         "Tree": f"size {predicate.size}, root {predicate.root}",
         "Content": f"{predicate.disclosed} opened, {predicate.redacted} withheld, {predicate.erased} erased",
@@ -64,6 +72,26 @@ def _head(predicate: Predicate) -> str:
     }
     rows = [f"<tr><th scope=row>{name}</th><td><code>{escape(value)}</code></td></tr>" for name, value in facts.items()]
     return f"<table>{''.join(rows)}</table>"
+
+
+def _subject(predicate: Predicate) -> str:
+    if predicate.kind == layout.PERIOD:
+        return f"the period from leaf {predicate.first_leaf} to leaf {predicate.last_leaf}"
+    return f"approval {predicate.request}" if predicate.kind == layout.APPROVAL else f"run {predicate.run}"
+
+
+def _types(events: Sequence[Event]) -> str:
+    """A period is counted, not listed."""
+    counts = Counter(event.type for event in events)
+    rows = "".join(f"<tr><td>{escape(kind)}</td><td>{counts[kind]}</td></tr>" for kind in sorted(counts))
+    return (
+        f"<h2>Population</h2><table><thead><tr><th>Event</th><th>Count</th></tr></thead><tbody>{rows}</tbody></table>"
+    )
+
+
+def _events(events: Sequence[Event], leaves: Sequence[Leaf], disclosures: Sequence[Disclosure]) -> str:
+    opened = {(item.event, item.path): item.content for item in disclosures}
+    return _table([_row(event, leaf, opened) for event, leaf in zip(events, leaves, strict=False)])
 
 
 def _table(rows: Sequence[str]) -> str:
@@ -89,10 +117,7 @@ def _content(event: Event, path: str, opened: dict[tuple[str, str], bytes]) -> s
 
 
 def _time(milliseconds: int) -> str:
-    try:
-        return (
-            datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
-            + f".{milliseconds % 1000:03d}"
-        )
-    except (OverflowError, ValueError, OSError):
+    if milliseconds > LAST_MS:
         return str(milliseconds)
+    at = datetime.fromtimestamp(milliseconds // 1000, UTC)
+    return f"{at:%Y-%m-%d %H:%M:%S}.{milliseconds % 1000:03d}"

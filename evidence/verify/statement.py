@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from evidence.verify import jcs
+from evidence.verify import jcs, layout
 from evidence.verify.encoding import unhex
 from evidence.verify.malformed import Malformed
 
@@ -36,11 +36,13 @@ class Statement:
 
 @dataclass(frozen=True)
 class Predicate:
-    """What the bundle claims to be. `size` and `root` (hex) are those of its last checkpoint."""
+    """What the bundle claims to be. `size` and `root` (hex) are those of its last checkpoint.
+
+    A bundle of a run or of an approval names the `run`, one of an approval also the `request`.
+    """
 
     kind: str
     origin: str
-    run: str
     events: int
     first_leaf: int
     last_leaf: int
@@ -52,15 +54,20 @@ class Predicate:
     report: str
     exporter: str
     generated_at: int
+    run: str = ""
+    request: str = ""
 
     def as_json(self) -> dict[str, jcs.Json]:
-        return dict(vars(self))
+        named = {*_NAMED, *_OF_KIND[self.kind]}
+        return {name: value for name, value in vars(self).items() if name in named}
 
 
-_TEXT = ("kind", "origin", "run", "root", "report", "exporter")
+_TEXT = ("kind", "origin", "root", "report", "exporter")
 _NUMBERS = (
     "events", "first_leaf", "last_leaf", "size", "disclosed", "redacted", "erased", "generated_at",
 )  # fmt: skip
+_NAMED = (*_TEXT, *_NUMBERS)
+_OF_KIND = {layout.RUN: ("run",), layout.APPROVAL: ("run", "request"), layout.PERIOD: ()}
 
 
 def digests(members: Mapping[str, bytes]) -> dict[str, str]:
@@ -96,14 +103,18 @@ def _subject(item: jcs.Json) -> tuple[str, str]:
 
 
 def _predicate(members: jcs.Json) -> Predicate:
-    if not isinstance(members, dict) or set(members) != {*_TEXT, *_NUMBERS}:
+    kind = members.get("kind") if isinstance(members, dict) else None
+    if not isinstance(members, dict) or not isinstance(kind, str):
+        raise Malformed("SCHEMA", "the predicate names no kind")
+    if kind not in layout.KINDS:
+        raise Malformed("VERSION", "this verifier does not know bundles of this kind")
+    texts = (*_TEXT, *_OF_KIND[kind])
+    if set(members) != {*texts, *_NUMBERS}:
         raise Malformed("SCHEMA", "the predicate misses members or has unknown ones")
-    if not all(isinstance(members[name], str) for name in _TEXT):
+    if not all(isinstance(members[name], str) for name in texts):
         raise Malformed("SCHEMA", "a text member of the predicate is not text")
     if not all(_is_count(members[name]) for name in _NUMBERS):
         raise Malformed("SCHEMA", "a count of the predicate is not a count")
-    if members["kind"] != "run":
-        raise Malformed("VERSION", "this verifier knows bundles of kind run")
     return Predicate(**members)  # type: ignore[arg-type]
 
 

@@ -1,14 +1,16 @@
 """Last stages: the events themselves, the run they make, what was opened, and the page that tells it."""
 
-from evidence.verify import anchoring, envelope, jcs, layout, merkle, page, rules
+from evidence.verify import anchoring, envelope, layout, page, rules
 from evidence.verify import disclosure as disclosures
+from evidence.verify.chains import RUN_SEALED, check_chain, runs_of
 from evidence.verify.dossier import Dossier, lines_of
 from evidence.verify.envelope import Event
+from evidence.verify.tale import Tale
 
 AHEAD_MS = 5 * 60 * 1000
 BEHIND_MS = 3600 * 1000
-RUN_SEALED = "run.sealed"
 ERASED = "erasure.completed"
+APPROVAL_ENDS = {"approval.decided", "approval.consumed", "approval.voided"}
 
 
 def check_events(dossier: Dossier) -> None:
@@ -36,20 +38,23 @@ def check_run(dossier: Dossier) -> None:
     """The run is whole: it counts from one, each event names its predecessor, and the last one seals it."""
     before = len(dossier.report.failures)
     events = dossier.events
-    for number, event in enumerate(events, start=1):
-        where = f"{layout.EVENTS}:{number}"
-        expected = events[number - 2].seq + 1 if number > 1 else 1
-        if event.seq < expected:
-            dossier.fail("ORDER", where, f"event {event.seq} of the run stands where {expected} should")
-        elif event.seq > expected:
-            dossier.fail("RUN-GAP", where, f"events {expected} to {event.seq - 1} of the run are not here")
-        elif number > 1 and event.prev != events[number - 2].hash.hex():
-            dossier.fail("RUN-CHAIN", where, f"event {event.seq} names another predecessor")
-        if event.type == RUN_SEALED:
-            _check_seal(dossier, event, number, where)
+    check_chain(dossier, list(enumerate(events, start=1)), from_start=True)
     if not events or events[-1].type != RUN_SEALED:
         dossier.fail("RUN-OPEN", layout.EVENTS, "the last event does not seal the run: more may have followed")
     dossier.conclude("RUN", layout.EVENTS, "the run is complete and sealed", before)
+
+
+def check_approval(dossier: Dossier) -> None:
+    """The run from its start up to the end of one approval: the question, the votes, what became of it."""
+    before = len(dossier.report.failures)
+    wanted = dossier.claims.predicate.request
+    check_chain(dossier, list(enumerate(dossier.events, start=1)), from_start=True)
+    about = {event.type for event in dossier.events if event.data.get("request_id") == wanted}
+    if "approval.requested" not in about:
+        dossier.fail("APPROVAL-MISSING", layout.EVENTS, "the question that the bundle is about is not here")
+    elif not about & APPROVAL_ENDS:
+        dossier.fail("APPROVAL-OPEN", layout.EVENTS, "nothing tells what became of the question")
+    dossier.conclude("APPROVAL", layout.EVENTS, "the run is complete up to the end of the approval", before)
 
 
 def check_time(dossier: Dossier) -> None:
@@ -95,9 +100,9 @@ def check_report(dossier: Dossier) -> None:
 def check_rules(dossier: Dossier) -> None:
     """Governance rules that the events must satisfy, whoever signed them."""
     before = len(dossier.report.failures)
-    for broken in rules.broken(dossier.events):
+    for broken in rules.broken(_tales(dossier), dossier.events):
         dossier.fail(broken.code, f"{layout.EVENTS}:{broken.line}", broken.message)
-    dossier.conclude("RULES", layout.EVENTS, f"{len(rules.RULES)} governance rules hold", before)
+    dossier.conclude("RULES", layout.EVENTS, f"{rules.COUNT} governance rules hold", before)
 
 
 def check_profile(dossier: Dossier) -> None:
@@ -108,6 +113,18 @@ def check_profile(dossier: Dossier) -> None:
             dossier.fail("SKIPPED", finding.where, f"the profile {dossier.question.profile} asks for {finding.code}")
 
 
+def _tales(dossier: Dossier) -> list[Tale]:
+    """What the rules are asked about: the one run, or each run as far as the period shows it."""
+    claims = dossier.claims.predicate
+    if claims.kind != layout.PERIOD:
+        whole = list(enumerate(dossier.events, start=1))
+        return [Tale(whole, from_start=True, to_end=claims.kind == layout.RUN)]
+    return [
+        Tale(events, from_start=events[0][1].seq == 1, to_end=any(event.type == RUN_SEALED for _, event in events[-1:]))
+        for events in runs_of(dossier.events).values()
+    ]
+
+
 def _check_event(dossier: Dossier, event: Event, number: int, seen: set[str]) -> None:
     where = f"{layout.EVENTS}:{number}"
     claims = dossier.claims.predicate
@@ -115,20 +132,11 @@ def _check_event(dossier: Dossier, event: Event, number: int, seen: set[str]) ->
         dossier.fail("EVENT-EDITED", where, "the leaf commits to another event")
     if event.origin != claims.origin:
         dossier.fail("CROSS-TENANT", where, f"the event is of the log {event.origin}")
-    if event.run != claims.run:
+    if claims.kind != layout.PERIOD and event.run != claims.run:
         dossier.fail("RUN-ID", where, "the event is of another run")
     if event.id in seen:
         dossier.fail("DUP-EVENT", where, f"the event {event.id} stands here twice")
     seen.add(event.id)
-
-
-def _check_seal(dossier: Dossier, event: Event, number: int, where: str) -> None:
-    earlier = dossier.events[: number - 1]
-    count = event.data.get("count", 0)
-    if not jcs.is_whole(count) or count != len(earlier):
-        dossier.fail("RUN-COUNT", where, f"the seal counts {jcs.shown(count)} events, {len(earlier)} are here")
-    elif event.data.get("root") != merkle.root_of([merkle.leaf_hash(one.hash) for one in earlier]).hex():
-        dossier.fail("RUN-ROOT", where, "the seal is over other events")
 
 
 def _count_commitments(dossier: Dossier) -> None:

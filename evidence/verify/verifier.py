@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from evidence.verify import anchoring, authority, container, history, story
+from evidence.verify import anchoring, authority, container, history, layout, population, story
 from evidence.verify.dossier import Dossier, Question
 from evidence.verify.findings import Assurance, Report, Verdict
 from evidence.verify.malformed import Malformed
@@ -11,7 +11,9 @@ PROFILES = ("basic", "audit", "dispute")
 
 CONSISTENT = frozenset({Verdict.VERIFIED, Verdict.INCOMPLETE, Verdict.RULE_VIOLATION})
 
-STAGES: tuple[Callable[[Dossier], None], ...] = (
+Stage = Callable[[Dossier], None]
+
+AUTHORITY: tuple[Stage, ...] = (
     authority.check_presence,
     authority.check_keyring,
     authority.check_statement,
@@ -20,11 +22,21 @@ STAGES: tuple[Callable[[Dossier], None], ...] = (
     history.read_checkpoints,
     anchoring.check_anchors,
     history.check_checkpoints,
-    history.check_consistency,
-    history.check_known,
-    history.check_inclusion,
-    story.check_events,
-    story.check_run,
+)
+HEADS: tuple[Stage, ...] = (history.check_consistency, history.check_known)
+PARTS: tuple[Stage, ...] = (*HEADS, history.check_inclusion, story.check_events)
+OF_KIND: dict[str, tuple[Stage, ...]] = {
+    layout.RUN: (*PARTS, story.check_run),
+    layout.APPROVAL: (*PARTS, story.check_approval),
+    layout.PERIOD: (
+        population.check_range,
+        population.check_growth,
+        *HEADS,
+        story.check_events,
+        population.check_runs,
+    ),
+}
+STORY: tuple[Stage, ...] = (
     story.check_time,
     story.check_disclosures,
     story.check_report,
@@ -40,7 +52,9 @@ def verify(bundle: bytes, question: Question) -> Report:
         members = container.unpack(bundle)
         report.passed("CONTAINER", "bundle", f"{len(members)} members in canonical form")
         dossier = Dossier(question, members, report)
-        for stage in STAGES:
+        for stage in AUTHORITY:
+            stage(dossier)
+        for stage in (*OF_KIND[dossier.claims.predicate.kind], *STORY):
             stage(dossier)
     except Malformed as error:
         report.fail(error.code, error.where, error.message)

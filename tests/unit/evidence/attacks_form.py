@@ -277,7 +277,7 @@ def _() -> Attempt:
 @attack("a statement of another kind", Verdict.MALFORMED, "VERSION")
 def _() -> Attempt:
     kit = Kit()
-    return kit.resigned(lambda _: None, kind="period"), kit.ask()
+    return kit.restated(kind="era"), kit.ask()
 
 
 @attack("59c a strict profile counts what was skipped", Verdict.INCOMPLETE, "SKIPPED")

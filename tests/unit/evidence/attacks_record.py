@@ -1,7 +1,5 @@
 """Attacks on events, leaves, history, time and governance."""
 
-from typing import Any
-
 from evidence.verify import jcs, layout
 from evidence.verify.envelope import event_hash, parse_leaf
 from evidence.verify.findings import Verdict
@@ -111,7 +109,7 @@ def _() -> Attempt:
 @attack("fewer events than the statement claims", Verdict.TAMPERED, "COUNT")
 def _() -> Attempt:
     kit = Kit()
-    return kit.resigned(lambda _: None, events=6), kit.ask()
+    return kit.claiming(events=6), kit.ask()
 
 
 @attack("leaves that are linked wrongly", Verdict.TAMPERED, "CHAIN")
@@ -201,7 +199,7 @@ def _() -> Attempt:
 @attack("the last checkpoint is not the claimed one", Verdict.TAMPERED, "COUNT")
 def _() -> Attempt:
     kit = Kit()
-    return kit.resigned(lambda _: None, size=kit.sizes[-1] + 1), kit.ask()
+    return kit.claiming(size=kit.sizes[-1] + 1), kit.ask()
 
 
 # --- time ------------------------------------------------------------------------------------------------------
@@ -227,43 +225,3 @@ def _() -> Attempt:
 def _() -> Attempt:
     kit = Kit(chain(STEPS, time=NOW + 2 * 3600 * 1000))
     return kit.bundle(), kit.ask()
-
-
-# --- governance ------------------------------------------------------------------------------------------------
-
-CALL = {"call_id": "call-1", "attempt": 1}
-REQUEST = {"request_id": "req-1", "call_id": "call-1", "action_digest": "d1"}
-
-
-def governed(name: str, verdict: Verdict, code: str, *steps: tuple[str, dict[str, Any]]) -> None:
-    def make() -> Attempt:
-        kit = Kit(chain(steps))
-        return kit.bundle(disclosures=[]), kit.ask()
-
-    attack(name, verdict, *([code] if code else []))(make)
-
-
-INTENT = ("tool.call.intent", {**CALL, "idempotency_key": "k", "action_digest": "d1", "request_id": "req-1"})
-DONE = ("tool.call.completed", CALL)
-ASKED = ("approval.requested", {**REQUEST, "requester_id": "engine", "run_starter_id": "alice"})
-USED = ("approval.consumed", {**REQUEST, "approvers": ["bob"]})
-
-governed("50 an intent with an approval by another and an outcome", Verdict.VERIFIED, "", ASKED, USED, INTENT, DONE)
-governed("50b nothing tells what became of a call", Verdict.INCOMPLETE, "DANGLING-INTENT", ASKED, USED, INTENT)
-governed(
-    "54 what runs is not what was approved", Verdict.RULE_VIOLATION, "RULE-TOCTOU",
-    ASKED, ("approval.consumed", {**USED[1], "action_digest": "d0"}), INTENT, DONE,
-)  # fmt: skip
-governed("54b an approval that was never used", Verdict.RULE_VIOLATION, "RULE-TOCTOU", ASKED, INTENT, DONE)
-governed(
-    "55 two effects under one key", Verdict.RULE_VIOLATION, "RULE-EFFECT",
-    ASKED, USED, INTENT, DONE, (INTENT[0], {**INTENT[1], "attempt": 2}), (DONE[0], {**CALL, "attempt": 2}),
-)  # fmt: skip
-governed(
-    "56 who started the run approved it", Verdict.RULE_VIOLATION, "RULE-SOD",
-    ASKED, ("approval.consumed", {**USED[1], "approvers": ["alice"]}), INTENT, DONE,
-)  # fmt: skip
-governed(
-    "56b what was denied ran", Verdict.RULE_VIOLATION, "RULE-DENIED",
-    ASKED, USED, ("tool.call.denied", {"call_id": "call-1", "code": "no_grant"}), INTENT, DONE,
-)  # fmt: skip

@@ -12,7 +12,7 @@ from evidence.verify.findings import Verdict
 from evidence.verify.trust import Witness
 from tests.unit.evidence.corpus import Attempt, attack, edited
 from tests.unit.evidence.forge import DAY, NOW, Kit, signer
-from tests.unit.evidence.stamps import Stamper, certificate_of
+from tests.unit.evidence.stamps import Stamper, certificate_of, key_of
 
 HOUR = 3600 * 1000
 LATER = NOW + HOUR
@@ -91,7 +91,7 @@ def _() -> Attempt:
 
 @attack("27d a time stamp by another key under the name of the trusted one", Verdict.TAMPERED, "ANCHOR-BAD")
 def _() -> Attempt:
-    kit, stamper, thief = Kit(), Stamper(), Stamper()
+    kit, stamper, thief = Kit(), Stamper(), Stamper(key=key_of("a thief"))
     return kit.bundle(anchors=[anchor(kit, thief)]), asked(kit, stamper)
 
 
@@ -146,7 +146,7 @@ def _() -> Attempt:
 
 @attack("10a heads cosigned by enough witnesses", Verdict.VERIFIED)
 def _() -> Attempt:
-    return witnessed(Kit(), signer(), signer(), quorum=2)
+    return witnessed(Kit(), signer("w0"), signer("w1"), quorum=2)
 
 
 @attack("18 cosignatures stripped", Verdict.UNTRUSTED, "WITNESS-QUORUM")
@@ -163,7 +163,7 @@ def _() -> Attempt:
     return bundle, replace(question, trust=replace(question.trust, witnesses=both, quorum=2))
 
 
-@attack("18c a cosignature over another head", Verdict.TAMPERED, "NOTE-SIG")
+@attack("18c a cosignature over another head", Verdict.TAMPERED, "NOTE-SIG", "WITNESS-QUORUM")
 def _() -> Attempt:
     kit, one = Kit(), signer()
     false = note.cosign(kit.log.head(1), "w0.test", LATER // 1000, one)

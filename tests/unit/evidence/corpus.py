@@ -1,6 +1,7 @@
 """The corpus of attacks: each case makes a bundle and a question, and says what the answer must be.
 
-The attacker holds the bundle key and repacks container and bag, unless the case says otherwise.
+The attacker holds the bundle key and repacks container and bag, unless the case says otherwise. `codes` are all
+codes of the answer. The corpus is also the source of the public vectors in tests/conformance/evidence.
 """
 
 from collections.abc import Callable

@@ -7,7 +7,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from evidence.bundling import Material, assemble, seal
+from evidence.bundling import Material, assemble, claims_of, files_of, page_of, seal
 from evidence.verify import bag, commitment, container, dsse, envelope, jcs, keyring, layout, merkle, note, statement
 from evidence.verify.disclosure import Disclosure
 from evidence.verify.dossier import Question
@@ -23,18 +23,23 @@ DAY = 24 * 3600 * 1000
 SALT = bytes(range(32))
 
 
-def signer() -> LocalSigner:
-    return LocalSigner(Ed25519PrivateKey.generate())
+Step = tuple[str, dict[str, Any]] | tuple[str, dict[str, Any], dict[str, Any]]
+"""Type and data of an event, and other members where they are unusual."""
 
 
-def body(seq: int, previous: bytes, data: Mapping[str, Any], **changes: Any) -> bytes:
-    """One event of run `run-1`; `changes` replace members of it."""
-    run: dict[str, Any] = {"id": "run-1", "seq": seq}
+def signer(name: str = "a stranger") -> LocalSigner:
+    """The key of that name: the same each time, so that the vectors are."""
+    return LocalSigner(Ed25519PrivateKey.from_private_bytes(hashlib.sha256(name.encode()).digest()))
+
+
+def body(seq: int, previous: bytes, data: Mapping[str, Any], *, of: str = "run-1", **changes: Any) -> bytes:
+    """One event of a run; `changes` replace members of it."""
+    run: dict[str, Any] = {"id": of, "seq": seq}
     if seq > 1:
         run["prev"] = previous.hex()
     members = {
         "v": 1,
-        "id": f"event-{seq}",
+        "id": f"event-{seq}" if of == "run-1" else f"{of}-event-{seq}",
         "type": "test.noted",
         "origin": ORIGIN,
         "time": NOW + seq,
@@ -45,11 +50,18 @@ def body(seq: int, previous: bytes, data: Mapping[str, Any], **changes: Any) -> 
     return jcs.dumps({**members, **changes})
 
 
-def chain(steps: Sequence[tuple[str, dict[str, Any]]], **changes: Any) -> list[bytes]:
-    """Linked events of these (type, data), sealed by a last one."""
+def unsealed(steps: Sequence[Step], **changes: Any) -> list[bytes]:
+    """Linked events of these steps."""
     bodies: list[bytes] = []
-    for seq, (kind, data) in enumerate(steps, start=1):
-        bodies.append(body(seq, _last(bodies), data, **{"type": kind, **changes}))
+    for seq, (kind, data, *members) in enumerate(steps, start=1):
+        unusual = members[0] if members else {}
+        bodies.append(body(seq, _last(bodies), data, **{"type": kind, **unusual, **changes}))
+    return bodies
+
+
+def chain(steps: Sequence[Step], **changes: Any) -> list[bytes]:
+    """The same, sealed by a last one."""
+    bodies = unsealed(steps, **changes)
     sealed = {"count": len(bodies), "root": root_over(bodies)}
     return [*bodies, body(len(bodies) + 1, _last(bodies), sealed, **{**changes, "type": "run.sealed"})]
 
@@ -89,7 +101,7 @@ class Log:
         return note.Checkpoint(self.origin, size, merkle.root_at(size, self.nodes))
 
 
-STEPS: list[tuple[str, dict[str, Any]]] = [
+STEPS: list[Step] = [
     ("run.started", {"ticket": "INC1"}),
     ("test.noted", committed(2, b"hello")),
     ("test.noted", committed(3, b"world")),
@@ -102,9 +114,9 @@ class Kit:
     """An honest operator: keys, log, run. `change` hooks let a test become a dishonest one."""
 
     bodies: list[bytes] = field(default_factory=lambda: chain(STEPS))
-    root: LocalSigner = field(default_factory=signer)
-    checkpointer: LocalSigner = field(default_factory=signer)
-    sealer: LocalSigner = field(default_factory=signer)
+    root: LocalSigner = field(default_factory=lambda: signer("root"))
+    checkpointer: LocalSigner = field(default_factory=lambda: signer("checkpoint"))
+    sealer: LocalSigner = field(default_factory=lambda: signer("bundle"))
     log: Log = field(default_factory=Log)
     indices: list[int] = field(default_factory=list)
     sizes: tuple[int, ...] = ()
@@ -177,15 +189,38 @@ class Kit:
         change(members)
         return seal(members, replace(predicate, **claims), self.sealer)
 
+    def claiming(self, **claims: Any) -> bytes:
+        """The honest material under a statement that claims something else, told by its page as well."""
+        material = self.material()
+        claimed = replace(claims_of(material), **claims)
+        return seal({**files_of(material), layout.REPORT: page_of(material, claimed)}, claimed, self.sealer)
+
+    def restated(self, **members: Any) -> bytes:
+        """Change the predicate beyond what a `Predicate` can say, and sign it; None takes a member away."""
+        files = self.members()
+        stated = jcs.loads_object(dsse.parse(files[layout.STATEMENT], statement.PAYLOAD_TYPE).payload)
+        claims = {**dict(stated["predicate"]), **members}  # type: ignore[arg-type]
+        stated["predicate"] = {name: value for name, value in claims.items() if value is not None}
+        files[layout.STATEMENT] = dsse.seal(statement.PAYLOAD_TYPE, jcs.dumps(stated), self.sealer)
+        return self.rebagged(files)
+
     def unsigned(self, change: Callable[[dict[str, bytes]], None]) -> bytes:
         """Change files of the honest bundle and leave the statement; the bag is made to fit."""
         return self.repacked(self.bundle(), change)
 
-    @staticmethod
-    def repacked(bundle: bytes, change: Callable[[dict[str, bytes]], Any]) -> bytes:
+    @classmethod
+    def repacked(cls, bundle: bytes, change: Callable[[dict[str, bytes]], Any]) -> bytes:
         """Change files of a bundle and make the bag fit."""
         members = container.unpack(bundle)
         change(members)
+        return cls.rebagged(members)
+
+    def members(self) -> dict[str, bytes]:
+        return container.unpack(self.bundle())
+
+    @staticmethod
+    def rebagged(members: Mapping[str, bytes]) -> bytes:
+        """An archive of these files with a bag that fits."""
         others = {name: content for name, content in members.items() if name not in bag.TAG_FILES}
         return container.pack({**others, **bag.tag_files(others)})
 

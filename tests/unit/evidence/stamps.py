@@ -1,7 +1,7 @@
 """A time-stamping authority whose clock, and whose honesty, a test sets."""
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -33,15 +33,21 @@ def certificate_of(key: Key, name: str, usage: Any = ExtendedKeyUsageOID.TIME_ST
     return made.public_bytes(Encoding.DER)
 
 
+def key_of(name: str) -> Key:
+    """The key of that name: the same each time, so that the vectors are."""
+    return ec.derive_private_key(int.from_bytes(hashlib.sha256(name.encode()).digest()) >> 1, ec.SECP256R1())
+
+
 @dataclass
 class Stamper:
     """`stamp` makes a token over an imprint for any time; `changes` spoil it before it is signed."""
 
     name: str = "tsa.test"
-    key: Key = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
+    key: Key | None = None
     certificate: bytes = b""
 
     def __post_init__(self) -> None:
+        self.key = self.key or key_of(self.name)
         self.certificate = self.certificate or certificate_of(self.key, self.name)
 
     @property
@@ -91,6 +97,7 @@ class Stamper:
         return algos.SignedDigestAlgorithm({"algorithm": kind})
 
     def _sign(self, attributes: bytes) -> bytes:
+        assert self.key is not None, "set when it was made"
         if isinstance(self.key, ec.EllipticCurvePrivateKey):
             return self.key.sign(attributes, ec.ECDSA(SHA256(), deterministic_signing=True))
         return self.key.sign(attributes, padding.PKCS1v15(), SHA256())

@@ -84,7 +84,7 @@ def test_a_note_is_read_as_it_was_signed() -> None:
     assert parsed.checkpoint == kit.log.head(3)
     assert line is not None
     assert note.holds(parsed, line, key.public)
-    assert parsed.by(parsed.checkpoint.origin, signer().public) is None
+    assert parsed.by(parsed.checkpoint.origin, signer("another").public) is None
 
 
 @pytest.mark.parametrize("origin", ["has blank", "has+plus", "", "line\nbreak", "ü", "x" * 256])

@@ -1,0 +1,107 @@
+"""Rules about who was asked, who said yes to what, and how the answer was used."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from evidence.verify.rules_of_calls import INTENT
+from evidence.verify.tale import Broken, Rule, Tale, number, text, texts
+
+REQUESTED = "approval.requested"
+VOTE = "approval.vote_cast"
+CONSUMED = "approval.consumed"
+INTERESTED = ("requester_id", "run_starter_id", "agent_owner_id")
+
+
+def nobody_approves_their_own(tale: Tale) -> Iterator[Broken]:
+    """Requester, starter of the run and owner of the agent are not among the approvers."""
+    interested = {
+        text(event, "request_id"): {text(event, role) for role in INTERESTED if role in event.data}
+        for _, event in tale.of(REQUESTED)
+    }
+    for line, event in tale.of(CONSUMED):
+        own = interested.get(text(event, "request_id"), set()) & texts(event, "approvers")
+        if own:
+            yield Broken("RULE-SOD", line, f"{', '.join(sorted(own))} approved what they asked for")
+
+
+def what_was_approved_is_what_runs(tale: Tale) -> Iterator[Broken]:
+    """An intent that rests on an approval carries the digest that was approved and consumed."""
+    consumed: dict[str, str] = {}
+    for line, event in tale.of(CONSUMED, INTENT):
+        request, digest = text(event, "request_id"), text(event, "action_digest")
+        if event.type == CONSUMED:
+            consumed[request] = digest
+        elif request and consumed.get(request) != digest:
+            yield Broken("RULE-TOCTOU", line, "the action that was sent is not the one that was approved")
+
+
+def enough_people_agreed(tale: Tale) -> Iterator[Broken]:
+    """As many different people as the question asked for."""
+    quorum = {text(event, "request_id"): number(event, "quorum") for _, event in tale.of(REQUESTED)}
+    for line, event in tale.of(CONSUMED):
+        needed, found = quorum.get(text(event, "request_id"), 1), len(texts(event, "approvers"))
+        if found < max(needed, 1):
+            yield Broken("RULE-QUORUM", line, f"{found} approved where {needed} had to")
+
+
+def approvers_said_so(tale: Tale) -> Iterator[Broken]:
+    """Each who is named as approver has voted yes, on that action, before it was used."""
+    agreed: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for line, event in tale.of(VOTE, CONSUMED):
+        about = text(event, "request_id"), text(event, "action_digest")
+        if event.type == CONSUMED:
+            silent = texts(event, "approvers") - agreed[about]
+            if silent:
+                yield Broken("RULE-VOTE", line, f"no yes of {', '.join(sorted(silent))} to this action is on record")
+        elif text(event, "verdict") == "approve":
+            agreed[about].add(text(event, "voter_id"))
+
+
+def what_was_shown_is_what_was_asked(tale: Tale) -> Iterator[Broken]:
+    """Votes and use carry the digest of the display that the question was put with."""
+    shown = {text(event, "request_id"): text(event, "display_digest") for _, event in tale.of(REQUESTED)}
+    for line, event in tale.of(VOTE, CONSUMED):
+        asked = shown.get(text(event, "request_id"))
+        if asked is not None and text(event, "display_digest") != asked:
+            yield Broken("RULE-SHOWN", line, "what was shown is not what the question was put with")
+
+
+def only_people_vote(tale: Tale) -> Iterator[Broken]:
+    """A vote is cast by the person whose vote it is."""
+    for line, event in tale.of(VOTE):
+        if event.actor["kind"] != "human" or event.actor["id"] != text(event, "voter_id"):
+            yield Broken("RULE-HUMAN", line, f"the vote of {text(event, 'voter_id')} was not cast by that person")
+
+
+def an_approval_is_used_once(tale: Tale) -> Iterator[Broken]:
+    used: set[str] = set()
+    for line, event in tale.of(CONSUMED):
+        request = text(event, "request_id")
+        if request in used:
+            yield Broken("RULE-ONCE", line, f"the approval {request} is used a second time")
+        used.add(request)
+
+
+def only_a_yes_is_used(tale: Tale) -> Iterator[Broken]:
+    """What was rejected, has expired or was taken back is not used, nor what nobody decided."""
+    approved: set[str] = set()
+    for line, event in tale.of("approval.decided", "approval.voided", CONSUMED):
+        request = text(event, "request_id")
+        if event.type == CONSUMED and request not in approved:
+            yield Broken("RULE-REFUSED", line, f"the request {request} was not approved when it was used")
+        elif event.type == "approval.decided" and text(event, "state") == "APPROVED":
+            approved.add(request)
+        elif event.type != CONSUMED:
+            approved.discard(request)
+
+
+RULES: tuple[Rule, ...] = (
+    nobody_approves_their_own,
+    what_was_approved_is_what_runs,
+    enough_people_agreed,
+    approvers_said_so,
+    what_was_shown_is_what_was_asked,
+    only_people_vote,
+    an_approval_is_used_once,
+    only_a_yes_is_used,
+)
