@@ -26,8 +26,38 @@ class LogHeartbeat:
 @event("event.quarantined")
 @dataclass(frozen=True)
 class EventQuarantined:
+    """A queue row was set aside (`evidence.screening.REASONS`); `event_hash`: of the bytes as they were found (hex)."""
+
     event_id: UUID
     reason: str
+    event_hash: str | None = None
+
+
+@event("guard.attested")
+@dataclass(frozen=True)
+class GuardAttested:
+    """Somebody looked at what guards the tables of the record, and it is as when they looked last.
+
+    `digest`: of the guards and of when they were made; `faults`: what is not as it must be; `leaves`: of all logs.
+    """
+
+    digest: str
+    faults: list[str]
+    leaves: int
+
+
+@event("guard.changed")
+@dataclass(frozen=True)
+class GuardChanged:
+    """What guards the tables of the record is not what it was. `before` None: nobody had looked before.
+
+    `changes`: which guards; `faults`: what is not as it must be. Both name at most forty.
+    """
+
+    before: str | None
+    digest: str
+    changes: list[str]
+    faults: list[str]
 
 
 @event("key.announced")

@@ -63,7 +63,11 @@ class RunHead(EvidenceRow):
 
 
 class LogHead(EvidenceRow):
-    """The growing end of one log. `id` is the workspace (or the tenant itself for tenant-wide events)."""
+    """The growing end of one log. `id` is the workspace (or the tenant itself for tenant-wide events).
+
+    The tenant-wide one also holds what was attested last of the guards: their digest, what is wrong with them (one
+    line each), and how many leaves all logs of the tenant had.
+    """
 
     origin = models.CharField(max_length=255, unique=True)
     size = models.BigIntegerField(default=0)
@@ -72,6 +76,9 @@ class LogHead(EvidenceRow):
     last_ms = models.BigIntegerField(default=0)
     signed_size = models.BigIntegerField(default=0)
     frozen_reason = models.TextField(blank=True, default="")
+    guard = models.CharField(max_length=64, blank=True, default="")
+    guard_faults = models.TextField(blank=True, default="")
+    attested_total = models.BigIntegerField(default=0)
 
     class Meta(EvidenceRow.Meta):
         pass

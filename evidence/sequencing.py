@@ -5,7 +5,6 @@ a second transaction. Several may run: they skip what another has locked. A kill
 because queue, leaves, tree and head change in one transaction, and signing the same tree twice gives the same note.
 """
 
-import hmac
 from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import UUID
@@ -15,11 +14,12 @@ from django.db.models import F
 
 from controlplane.lib import clock
 from controlplane.lib.logs import get_logger
-from evidence import keyrings, keys, recording, retained, trees
+from evidence import keyrings, recording, retained, screening, trees
 from evidence.events import EventQuarantined, LogHeartbeat
-from evidence.models import Checkpoint, Event, Leaf, LogHead, Node, Pending, Quarantine
+from evidence.models import Checkpoint, Event, Leaf, LogHead, Pending, Quarantine
+from evidence.screening import Poison
 from evidence.verify import envelope, merkle, note
-from tenants import scope
+from tenants import quick, scope
 from tenants.actors import Actor
 
 BATCH = 1000
@@ -79,33 +79,26 @@ def _ensure_head(tenant_id: UUID, log_id: UUID) -> None:
 def _take_batch(head: LogHead) -> int:
     """Queue order is the order of the run locks, so a leaf never comes before its run's predecessor."""
     waiting = list(Pending.objects.filter(log_id=head.pk).order_by("pk")[:BATCH])
-    events = Event.objects.in_bulk([row.event_id for row in waiting])
-    sound = [events[row.event_id] for row in waiting if _accept(events[row.event_id])]
-    leaves = _leaves(head, sound)
-    Leaf.objects.bulk_create(leaves)
-    Node.objects.bulk_create(trees.grow(head, [bytes(leaf.leaf_hash) for leaf in leaves]))
-    Pending.objects.filter(pk__in=[row.pk for row in waiting]).delete()
+    sifted = screening.sift(head, waiting)
+    for poison in sifted.poisoned:
+        _set_aside(head, poison)
+    leaves = _leaves(head, sifted.sound)
+    quick.insert(leaves)
+    quick.insert(trees.grow(head, [bytes(leaf.leaf_hash) for leaf in leaves]))
+    done = [event.pk for event in sifted.sound] + [poison.event_id for poison in sifted.poisoned]
+    Pending.objects.filter(log_id=head.pk, event_id__in=done).delete()
     head.save()
     return len(leaves)
 
 
-def _accept(event: Event) -> bool:
-    """An event whose seal does not hold never blocks the log: it is set aside, and that becomes a leaf."""
-    body = bytes(event.body)
-    reason = ""
-    if not hmac.compare_digest(keys.mac(scope.current(), body), bytes(event.mac)):
-        reason = "seal"
-    elif envelope.event_hash(body) != bytes(event.event_hash):
-        reason = "hash"
-    if reason:
-        _set_aside(event, reason)
-    return not reason
-
-
-def _set_aside(event: Event, reason: str) -> None:
-    log.error("event set aside", extra={"event_id": str(event.pk), "reason": reason})
-    Quarantine.objects.create(id=event.pk, log_id=event.log_id, reason=reason)
-    _write(scope.current(), event.log_id, EventQuarantined(event.pk, reason))
+def _set_aside(head: LogHead, poison: Poison) -> None:
+    """It never becomes a leaf; a leaf tells of it, by the hash that it has now. What is a leaf already stays one."""
+    log.error("event set aside", extra={"event_id": str(poison.event_id), "reason": poison.reason})
+    if poison.reason != "replayed":
+        row = Quarantine(id=poison.event_id, log_id=head.pk, reason=poison.reason)
+        Quarantine.objects.bulk_create([row], ignore_conflicts=True)
+    found = envelope.event_hash(bytes(poison.event.body)).hex() if poison.event is not None else None
+    _write(scope.current(), head.pk, EventQuarantined(poison.event_id, poison.reason, found))
 
 
 def _leaves(head: LogHead, events: list[Event]) -> list[Leaf]:

@@ -54,8 +54,11 @@ def is_closed(run_id: UUID) -> bool:
     return head is not None and head.closed_seq == head.seq > 0
 
 
+PRESSURES = ("evidence_log_frozen", "evidence_guard", "evidence_lag", "evidence_backlog")
+
 _PRESSURE = """
 SELECT EXISTS (SELECT 1 FROM evidence_loghead WHERE tenant_id = %(tenant)s AND frozen_reason <> ''),
+       EXISTS (SELECT 1 FROM evidence_loghead WHERE id = %(tenant)s AND guard_faults <> ''),
        EXISTS (SELECT 1 FROM evidence_pending WHERE tenant_id = %(tenant)s
                   AND created_at < statement_timestamp() - make_interval(secs => %(lag_s)s)),
        EXISTS (SELECT 1 FROM evidence_pending WHERE tenant_id = %(tenant)s OFFSET %(most)s)
@@ -63,14 +66,13 @@ SELECT EXISTS (SELECT 1 FROM evidence_loghead WHERE tenant_id = %(tenant)s AND f
 
 
 def backpressure() -> str | None:
-    """Why the current tenant may cause no effects now: the record cannot keep up. None when all is well."""
+    """Why the current tenant may cause no effects now: the record cannot keep up, or its guards are down. None when
+    all is well."""
     lag, most = settings.INTERLOCK_EVIDENCE_MAX_LAG_S, settings.INTERLOCK_EVIDENCE_MAX_PENDING
     with connection.cursor() as cursor:
         cursor.execute(_PRESSURE, {"tenant": scope.current(), "lag_s": lag, "most": most})
-        frozen, late, full = cursor.fetchone()
-    if frozen:
-        return "evidence_log_frozen"
-    return "evidence_lag" if late else "evidence_backlog" if full else None
+        found = cursor.fetchone()
+    return next((code for code, holds in zip(PRESSURES, found, strict=True) if holds), None)
 
 
 def wait_sealed(event_id: UUID, timeout_s: float) -> bool:

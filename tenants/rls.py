@@ -4,6 +4,7 @@ Each table of a tenant is protected by forced row security and by grants of exac
 Look-ups that must cross tenants are SECURITY DEFINER functions of the router role that return ids only.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -12,12 +13,15 @@ from django.db import migrations
 Statements: TypeAlias = "list[str | tuple[str, dict[str, Any] | list[Any] | tuple[Any, ...] | tuple[()] | None]]"
 
 _TENANT = "NULLIF(current_setting('interlock.tenant', true), '')::uuid"
-_DENY_FUNCTION = """
-CREATE OR REPLACE FUNCTION public.interlock_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
+_DENY_BODY = """
 BEGIN
     RAISE EXCEPTION '% is append-only: % refused', TG_TABLE_NAME, TG_OP USING ERRCODE = 'insufficient_privilege';
-END $$
+END """
+_DENY_FUNCTION = f"""
+CREATE OR REPLACE FUNCTION public.interlock_append_only() RETURNS trigger LANGUAGE plpgsql AS $${_DENY_BODY}$$
 """
+APPEND_ONLY_SOURCE = hashlib.sha256(_DENY_BODY.strip().encode()).hexdigest()
+"""SHA-256 over the body of the function that refuses, without the white space around it."""
 
 
 def ProtectTenantTable(  # noqa: N802 - reads as a migration operation

@@ -11,7 +11,7 @@ from django.db import DatabaseError, connection
 from controlplane.lib import clock
 from controlplane.lib.errors import Unavailable
 from controlplane.lib.logs import get_logger
-from evidence import sequencing
+from evidence import guarding, sequencing
 
 TICK_S = 0.25  # events gather meanwhile: one signature and one set of tree nodes serves them all
 BEAT_S = 60.0
@@ -49,7 +49,7 @@ def _serve(stop: threading.Event) -> None:
     while not stop.is_set():
         worked = _round(sequencing.run_once)
         if clock.monotonic() >= next_beat:
-            worked += _round(sequencing.beat)
+            worked += _round(sequencing.beat) + _round(guarding.attest)
             next_beat = clock.monotonic() + BEAT_S
         if worked < sequencing.BATCH:
             stop.wait(TICK_S)

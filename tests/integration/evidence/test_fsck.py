@@ -1,0 +1,273 @@
+"""Whoever has all rights in the database can change the record. They cannot change it without `fsck` saying so."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from uuid import UUID
+
+import psycopg
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connections, transaction
+
+from controlplane.lib.ids import uuid7
+from evidence import guarding, retained, services
+from evidence.events import LogHeartbeat
+from evidence.fsck import examine
+from evidence.fsck.findings import CODES
+from evidence.models import LogHead
+from tenants import scope
+from tenants.actors import Actor
+from tests import ground
+
+pytestmark = pytest.mark.usefixtures("committed_db")
+
+LEAVES = 260
+"""More than one tile, so that there is a node to forge."""
+
+
+class Prepared:
+    """The record is written once; each test gets a copy of the database and of the heads that left the house."""
+
+    def __init__(self, folder: Path) -> None:
+        self.name, self.folder, self.facts = f"prepared_{ground.session_database()}", folder, {}
+
+    def copy(self, source: str, target: str) -> None:
+        connections.close_all()
+        ground.drop(target)
+        ground._admin("CREATE DATABASE {} TEMPLATE {}", target, source)
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prepared]:
+    made = Prepared(tmp_path_factory.mktemp("signed"))
+    yield made
+    ground.drop(made.name)
+
+
+@pytest.fixture
+def record(
+    committed_db: str, prepared: Prepared, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path
+) -> Iterator[SimpleNamespace]:
+    """A log of many leaves with a run in it, signed twice, and the hands of somebody with all rights."""
+    monkeypatch.setattr(guarding, "_file", lambda: tmp_path / "guards")
+    monkeypatch.setattr(retained, "_path", lambda log_id: prepared.folder / str(log_id))
+    if not prepared.facts:
+        prepared.facts = _written(request.getfixturevalue("world").a.tenant.id, request.getfixturevalue("as_sequencer"))
+        prepared.copy(committed_db, prepared.name)
+    prepared.copy(prepared.name, committed_db)
+    shutil.copytree(prepared.folder, tmp_path, dirs_exist_ok=True)
+    monkeypatch.setattr(retained, "_path", lambda log_id: tmp_path / str(log_id))
+    with psycopg.connect(ground.superuser_dsn(committed_db), autocommit=True) as hands:
+        hands.execute("SET session_replication_role = replica")
+        yield SimpleNamespace(**prepared.facts, hands=hands, force=partial(_force, hands))
+
+
+def _written(tenant_id: UUID, as_sequencer: Callable) -> dict[str, object]:
+    log_id, run_id, actor, ids = uuid7(), uuid7(), Actor.system(tenant_id, "test"), []
+    for count in (LEAVES, 3):
+        with scope.enter(tenant_id), transaction.atomic():
+            for number in range(count):
+                run = run_id if number < 5 else None
+                ids.append(services.record(LogHeartbeat(number), actor=actor, workspace_id=log_id, run_id=run).id)
+        while as_sequencer():
+            pass
+    return {"log": log_id, "run": run_id, "events": ids, "tenant": tenant_id}
+
+
+def _force(hands: psycopg.Connection, statement: str) -> None:
+    """Take the guards down, do it, put them up again."""
+    tables = ("event", "leaf", "node", "checkpoint", "quarantine", "keyringversion")
+    checks = ("event DROP CONSTRAINT event_hash_is_of_its_body", "leaf DROP CONSTRAINT leaf_hash_is_of_its_leaf")
+    for table in tables:
+        hands.execute(f"ALTER TABLE evidence_{table} DISABLE TRIGGER USER")
+    for check in checks:
+        hands.execute(f"ALTER TABLE evidence_{check.replace('DROP CONSTRAINT', 'DROP CONSTRAINT IF EXISTS')}")
+    done = hands.execute(statement)
+    assert done.rowcount > 0, "the attack did not change anything"
+    for table in tables:
+        hands.execute(f"ALTER TABLE evidence_{table} ENABLE ALWAYS TRIGGER append_only")
+        hands.execute(f"ALTER TABLE evidence_{table} ENABLE ALWAYS TRIGGER append_only_whole")
+
+
+def codes(record: SimpleNamespace) -> set[str]:
+    return {finding.code for finding in examine.everything(record.tenant)}
+
+
+def test_a_record_that_nobody_touched_is_whole(record: SimpleNamespace, capsys: pytest.CaptureFixture[str]) -> None:
+    assert list(examine.everything()) == []
+    call_command("fsck")
+    call_command("fsck", "a", "--json")
+    assert capsys.readouterr().out == ""
+
+
+def test_a_tenant_that_there_is_not_is_no_clean_record(record: SimpleNamespace) -> None:
+    with pytest.raises(CommandError, match="no tenant") as refused:
+        call_command("fsck", "nobody")
+    assert refused.value.returncode == 2
+
+
+ATTACKS: dict[str, tuple[str, str, set[str]]] = {
+    "a leaf in the middle is deleted": (
+        "DELETE FROM evidence_leaf WHERE log_id = %(log)s AND index = 7",
+        "LEAF-GAP",
+        {"LEAF-LINK", "CHECKPOINT-ROOT", "SIGNED-HEAD", "TREE", "EVENT-LOST", "LEAF-EDITED"},
+    ),
+    "the last leaves are cut off": (
+        "DELETE FROM evidence_leaf WHERE log_id = %(log)s AND index > 260",
+        "CHECKPOINT-ROOT",
+        {"LEAF-GAP", "SIGNED-HEAD", "TREE", "EVENT-LOST"},
+    ),
+    "the bytes of a leaf are changed": (
+        "UPDATE evidence_leaf SET leaf = replace(convert_from(leaf, 'UTF8'), '\"n\":7', '\"n\":8')::bytea"
+        " WHERE log_id = %(log)s AND index = 7",
+        "LEAF-EDITED",
+        {"LEAF-LINK", "CHECKPOINT-ROOT", "SIGNED-HEAD", "TREE"},
+    ),
+    "two events change places": (
+        "UPDATE evidence_leaf a SET leaf = b.leaf, leaf_hash = b.leaf_hash FROM evidence_leaf b"
+        " WHERE a.log_id = %(log)s AND b.log_id = %(log)s AND a.index IN (7, 8) AND b.index = 15 - a.index",
+        "LEAF-EDITED",
+        {"LEAF-LINK", "CHECKPOINT-ROOT", "SIGNED-HEAD", "TREE"},
+    ),
+    "an event is deleted": ("DELETE FROM evidence_event WHERE id = %(event)s", "EVENT-GONE", set()),
+    "an event of a run is deleted": (
+        "DELETE FROM evidence_event WHERE id = %(of_run)s",
+        "RUN-CHAIN",
+        {"EVENT-GONE"},
+    ),
+    "an event is rewritten with its hash": (
+        "UPDATE evidence_event SET body = replace(convert_from(body, 'UTF8'), 'heartbeat', 'heartbeet')::bytea,"
+        " event_hash = sha256('\\x6576622e6576656e742e763100'::bytea"
+        " || replace(convert_from(body, 'UTF8'), 'heartbeat', 'heartbeet')::bytea) WHERE id = %(event)s",
+        "EVENT-EDITED",
+        set(),
+    ),
+    "only what the console reads is changed": (
+        "UPDATE evidence_event SET type = 'run.closed' WHERE id = %(event)s",
+        "PROJECTION",
+        set(),
+    ),
+    "an event moves to another log": (
+        "UPDATE evidence_event SET log_id = tenant_id WHERE id = %(event)s",
+        "PROJECTION",
+        set(),
+    ),
+    "a seal is replaced": (
+        "UPDATE evidence_event SET mac = sha256(mac) WHERE id = %(event)s",
+        "SEAL",
+        set(),
+    ),
+    "an event leaves the queue without a leaf": (
+        "INSERT INTO evidence_event SELECT gen_random_uuid(), created_at, log_id, NULL, NULL, type, body, event_hash,"
+        " mac, tenant_id FROM evidence_event WHERE id = %(event)s",
+        "EVENT-LOST",
+        set(),
+    ),
+    "an event is put into the queue again": (
+        "INSERT INTO evidence_pending (created_at, tenant_id, event_id, log_id)"
+        " SELECT created_at, tenant_id, id, log_id FROM evidence_event WHERE id = %(event)s",
+        "EVENT-TWICE",
+        set(),
+    ),
+    "an event is called poison afterwards": (
+        "INSERT INTO evidence_quarantine (id, created_at, tenant_id, log_id, reason)"
+        " SELECT id, created_at, tenant_id, log_id, 'seal' FROM evidence_event WHERE id = %(event)s",
+        "QUARANTINE-UNTOLD",
+        {"EVENT-TWICE"},
+    ),
+    "a node of the tree is forged": (
+        "UPDATE evidence_node SET hash = sha256(hash) WHERE log_id = %(log)s",
+        "TREE",
+        set(),
+    ),
+    "the end that grows is forged": (
+        "UPDATE evidence_loghead SET peaks = sha256(peaks) WHERE id = %(log)s",
+        "TREE",
+        set(),
+    ),
+    "a signed head is moved to another root": (
+        "UPDATE evidence_checkpoint SET root = sha256(root) WHERE log_id = %(log)s AND size = 260",
+        "CHECKPOINT-ROOT",
+        {"CHECKPOINT-SIGNATURE"},
+    ),
+    "a signed head gets another signature": (
+        "UPDATE evidence_checkpoint c SET note = regexp_replace(note, ' ([A-Za-z0-9+/]{6})....', ' \\1AAAA')"
+        " WHERE log_id = %(log)s AND size = 260",
+        "CHECKPOINT-SIGNATURE",
+        set(),
+    ),
+    "the head of a run is set back": (
+        "UPDATE evidence_runhead SET seq = seq - 1 WHERE id = %(run)s",
+        "RUN-HEAD",
+        set(),
+    ),
+    "the head of a run is deleted": ("DELETE FROM evidence_runhead WHERE id = %(run)s", "RUN-HEAD", set()),
+    "the head of a log is deleted": ("DELETE FROM evidence_loghead WHERE id = %(log)s", "LEAF-GAP", set()),
+    "the sequencer is kept from signing": (
+        "UPDATE evidence_loghead SET frozen_reason = 'x' WHERE id = %(log)s",
+        "LOG-FROZEN",
+        set(),
+    ),
+    "the keyring loses its first version": (
+        "DELETE FROM evidence_keyringversion WHERE tenant_id = %(tenant)s",
+        "CHECKPOINT-SIGNATURE",
+        set(),
+    ),
+    "a keyring is edited": (
+        "UPDATE evidence_keyringversion SET envelope = replace(envelope, 'payload', 'paylaod')",
+        "KEYRING",
+        {"CHECKPOINT-SIGNATURE"},
+    ),
+}
+"""What somebody does, the finding that says so, and what else follows from it."""
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_a_change_with_all_rights_is_found(record: SimpleNamespace, name: str) -> None:
+    statement, code, also = ATTACKS[name]
+    values = {"log": record.log, "event": record.events[7], "of_run": record.events[3]}
+    for key, value in {**values, "run": record.run, "tenant": record.tenant}.items():
+        statement = statement.replace(f"%({key})s", f"'{value}'")
+    record.force(statement)
+    found = codes(record) - {"GUARD"}
+    assert code in found
+    assert found <= {code, *also}
+
+
+def test_a_log_that_was_restored_is_not_what_left_the_house(record: SimpleNamespace) -> None:
+    retained.keep(record.log, retained.Signed(LEAVES + 9, b"x" * 32))
+    assert codes(record) == {"SIGNED-HEAD"}
+
+
+def test_a_guard_that_is_down_is_found(record: SimpleNamespace) -> None:
+    record.hands.execute("ALTER TABLE evidence_leaf DISABLE TRIGGER append_only")
+    assert codes(record) == {"GUARD"}
+
+
+def test_what_is_found_is_printed_and_the_exit_code_says_so(
+    record: SimpleNamespace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record.force(f"UPDATE evidence_runhead SET seq = seq - 1 WHERE id = '{record.run}'")
+    for arguments in ((), ("--json",)):
+        with pytest.raises(CommandError, match="findings") as refused:
+            call_command("fsck", "a", *arguments)
+        assert refused.value.returncode == 1
+    plain, as_json = [line for line in capsys.readouterr().out.split("\n") if "RUN-HEAD" in line]
+    assert str(record.run) in plain
+    assert json.loads(as_json)["tenant_id"] == str(record.tenant)
+
+
+def test_every_code_is_reached() -> None:
+    here = {code for _, code, _ in ATTACKS.values()} | {"SIGNED-HEAD", "GUARD", "LEAF-LINK"}
+    assert here == set(CODES)
+
+
+def test_an_unknown_code_cannot_be_found(in_scope: Callable, record: SimpleNamespace) -> None:
+    with pytest.raises(LookupError):
+        examine.Finding("OTHER", "", "")
+    with in_scope(record.tenant):
+        assert LogHead.objects.filter(pk=record.log).exists()
