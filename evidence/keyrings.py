@@ -12,6 +12,7 @@ from itertools import takewhile
 from uuid import UUID
 
 from django.conf import settings
+from django.db import connection
 
 from controlplane.lib import clock
 from controlplane.lib.errors import NotFound
@@ -48,6 +49,9 @@ def sealing(tenant_id: UUID, use: str) -> Sealing:
     if present is not None and _rests() and _is_good(present, use):
         return present
     try:
+        if present is None or not _is_fresh(present, use):
+            _take_turn(tenant_id)
+            present = _present(tenant_id, use)
         if present is None or not _is_fresh(present, use):
             _renew(tenant_id)
             present = _present(tenant_id, use)
@@ -140,6 +144,7 @@ def _present_key(tenant_id: UUID, use: str) -> Key:
 def _renew(tenant_id: UUID, *, actor: Actor | None = None, revoking: tuple[str, int] | None = None) -> None:
     """Replace what is missing or near its end. The roots are opened first: the first use of one takes the file lock."""
     roots = keys.roots()
+    _take_turn(tenant_id)
     with keys.one_writer():
         before = newest()
         ring = _renewed(tenant_id, before, revoking)
@@ -148,6 +153,12 @@ def _renew(tenant_id: UUID, *, actor: Actor | None = None, revoking: tuple[str, 
         KeyringVersion.objects.bulk_create([row], ignore_conflicts=True)
     announcement = KeyAnnounced(ring.version, sha256(envelope.encode()).hexdigest())
     _tell(announcement, actor or Actor.system(tenant_id, "sealer"))
+
+
+def _take_turn(tenant_id: UUID) -> None:
+    """One at a time per tenant until this transaction ends: a key's file changes at once, its row at the commit."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"keyring {tenant_id}"])
 
 
 def _renewed(tenant_id: UUID, before: tuple[Keyring, str] | None, revoking: tuple[str, int] | None) -> Keyring:

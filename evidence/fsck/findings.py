@@ -24,7 +24,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "RUN-CHAIN": "the events of a run are not linked one behind the other",
         "RUN-HEAD": "the head of a run is not its last event",
         "QUARANTINE-UNTOLD": "an event was set aside and no leaf says so",
-        "KEYRING": "a version of the keyring is missing or is not signed by the root key",
+        "KEYRING": "a version of the keyring is missing or is not signed by a root key",
         "GUARD": "a guard of the tables is not as it must be",
     }
 )

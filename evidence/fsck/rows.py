@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from django.db import connection
 
-from evidence import keys
+from evidence import keyrings
 from evidence.fsck.findings import Finding
 from evidence.models import KeyringVersion
 from evidence.verify import dsse, keyring
@@ -84,21 +84,24 @@ def checkpoint_keys() -> tuple[list[Key], list[Finding]]:
     for expected, row in enumerate(KeyringVersion.objects.order_by("version"), start=1):
         ring = _opened(row)
         if ring is None or ring.version != row.version or row.version != expected:
-            findings.append(Finding("KEYRING", f"keyring {row.version}", "not the next version signed by the root key"))
+            findings.append(Finding("KEYRING", f"keyring {row.version}", "not the next version signed by a root key"))
         for key in ring.of_use("checkpoint") if ring else []:
             found[key.kid] = key
     return list(found.values()), findings
 
 
 def _opened(row: KeyringVersion) -> keyring.Keyring | None:
-    public = keys.root().public
     try:
         sealed = dsse.parse(row.envelope.encode(), keyring.PAYLOAD_TYPE)
-        signature = sealed.signature_of(kid_of(public))
-        holds = signature is not None and sealed.holds(public, signature)
+        holds = any(_signed(sealed, public) for public in keyrings.root_keys())
         return keyring.parse(sealed.payload) if holds else None
     except Malformed:
         return None
+
+
+def _signed(sealed: dsse.Envelope, public: bytes) -> bool:
+    signature = sealed.signature_of(kid_of(public))
+    return signature is not None and sealed.holds(public, signature)
 
 
 def _ids(query: str) -> list[object]:
