@@ -33,6 +33,7 @@ _HASHES: dict[bytes, hashes.HashAlgorithm] = {
 _SHA256 = bytes.fromhex("608648016503040201")
 _RSA_SIGNATURES = {bytes.fromhex("2a864886f70d0101") + bytes([last]) for last in (1, 11, 12, 13)}
 _EC_SIGNATURES = {bytes.fromhex("2a8648ce3d0403") + bytes([last]) for last in (2, 3, 4)}
+_CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 _CONTEXT_0 = 0xA0
 _TIME = re.compile(rb"(\d{14})(\.\d{1,9})?Z")
 _STAMPS = "1.3.6.1.5.5.7.3.8"
@@ -78,7 +79,11 @@ class Token:
         try:
             if isinstance(key, rsa.RSAPublicKey) and self.algorithm in _RSA_SIGNATURES:
                 key.verify(self.signature, self.attributes, padding.PKCS1v15(), algorithm)
-            elif isinstance(key, ec.EllipticCurvePublicKey) and self.algorithm in _EC_SIGNATURES:
+            elif (
+                isinstance(key, ec.EllipticCurvePublicKey)
+                and isinstance(key.curve, _CURVES)
+                and self.algorithm in _EC_SIGNATURES
+            ):
                 key.verify(self.signature, self.attributes, ec.ECDSA(algorithm))
             else:
                 return False
@@ -126,7 +131,10 @@ def _content(encapsulated: Element) -> bytes:
 
 def _info(content: bytes) -> tuple[bytes, int]:
     parts = der.sequence(der.read(content), 5)
-    algorithm, imprint = der.sequence(parts[2], 2)
+    pair = der.sequence(parts[2], 2)
+    if len(pair) != 2:
+        raise _malformed("the stamped digest is not SHA-256")
+    algorithm, imprint = pair
     if _oid(algorithm) != _SHA256 or len(imprint.expect(der.OCTETS).content) != 32:
         raise _malformed("the stamped digest is not SHA-256")
     return imprint.content, _time_ms(parts[4].expect(der.GENERALIZED_TIME).content)

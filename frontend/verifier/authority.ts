@@ -77,9 +77,10 @@ export function checkFiles(dossier: Dossier): void {
   dossier.conclude("FILES", "bundle", `${subjects.size} files are those that were signed`, before);
 }
 
-/** May this key have signed at that time? Without a trusted time stamp, a revoked key proves nothing. */
-export function checkKey(dossier: Dossier, key: keyring.Key, where: string, atMs: number): void {
-  if (key.revokedAt !== null) {
+/** May this key have signed at that time? A revoked key proves nothing, unless somebody trusted has seen what it signed
+ * before the revocation (`provenMs`). */
+export function checkKey(dossier: Dossier, key: keyring.Key, where: string, atMs: number, provenMs = Infinity): void {
+  if (key.revokedAt !== null && provenMs >= key.revokedAt) {
     dossier.fail("KEY-REVOKED", where, `${key.kid} was revoked, and nothing proves that it signed before that`);
   } else if (atMs > key.notAfter) {
     dossier.fail("KEY-PERIOD", where, `${key.kid} had expired when this was signed`);

@@ -37,6 +37,10 @@ export class Dossier {
   leafLines: Bytes[] = [];
   events: Event[] = [];
   disclosures: Disclosure[] = [];
+  /** When the head of a size existed at the latest, and who says so: of those that the trust file names. */
+  proven = new Map<number, { timeMs: number; by: string }>();
+  /** Who of those cosigned the head of a size. */
+  witnesses = new Map<number, Set<string>>();
 
   constructor(question: Question, members: Files, report: Report) {
     this.question = question;

@@ -1,4 +1,5 @@
 // Middle stages: the signed heads, one tree behind them, and the leaves inside it.
+import { provenBefore } from "./anchoring.ts";
 import { checkKey } from "./authority.ts";
 import { type Bytes, equal, hex, utf8 } from "./bytes.ts";
 import { checkpointNames, type Dossier, linesOf, parseConsistency, parseProofs, reading } from "./dossier.ts";
@@ -17,13 +18,17 @@ export function checkLeavesForm(dossier: Dossier): void {
   dossier.consistency = reading(layout.CONSISTENCY, parseConsistency, dossier.file(layout.CONSISTENCY));
 }
 
+/** Read the heads; who signed them is judged later. */
+export function readCheckpoints(dossier: Dossier): void {
+  const names = checkpointNames(dossier.members);
+  dossier.notes = names.map((name) => reading(name, note.parse, dossier.file(name)));
+}
+
 /** Each head is signed by a checkpoint key of the keyring, for the log that the statement names. */
 export async function checkCheckpoints(dossier: Dossier): Promise<void> {
   const before = dossier.failed;
-  for (const name of checkpointNames(dossier.members)) {
-    const signed = reading(name, note.parse, dossier.file(name));
-    await checkNote(dossier, signed, name);
-    dossier.notes.push(signed);
+  for (const [at, name] of checkpointNames(dossier.members).entries()) {
+    await checkNote(dossier, dossier.notes[at]!, name);
   }
   const { checkpoint, text } = dossier.lastNote;
   if (checkpoint.size !== dossier.claims.size || hex(checkpoint.root) !== dossier.claims.root) {
@@ -84,7 +89,7 @@ async function checkNote(dossier: Dossier, signed: SignedNote, where: string): P
     return;
   }
   if (!found.good) dossier.fail("NOTE-SIG", where, `the signature of ${found.key.kid} does not hold`);
-  checkKey(dossier, found.key, where, latestMs(dossier, size));
+  checkKey(dossier, found.key, where, latestMs(dossier, size), provenBefore(dossier, size)?.timeMs);
 }
 
 /** The keyring's key that the note claims, and whether its signature holds. Unknown keys are ignored. */

@@ -7,6 +7,7 @@ export const CONSISTENCY = "data/consistency.json";
 export const KEYRING = "data/keys/keyring.dsse.json";
 export const DISCLOSURES = "data/disclosures.jsonl";
 export const REPORT = "data/report.html";
+export const ANCHORS = "data/anchors.json";
 export const VERIFY = "VERIFY.md";
 export const CHECKPOINTS = "data/checkpoints/";
 

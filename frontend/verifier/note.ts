@@ -6,6 +6,7 @@ import { signatureHolds } from "./signatures.ts";
 
 const MAX_SIGNATURES = 64;
 const MAX_NOTE = 64 * 1024;
+const MAX_TIME_S = 253_402_300_799; // the end of the year 9999
 const DASH = "\u2014 ";
 const ORIGIN = /^[!-*,-~]{1,255}$/;
 const SIZE = /^(0|[1-9][0-9]{0,14})$/;
@@ -39,6 +40,20 @@ export function lineOf(note: SignedNote, name: string, key: Bytes): SignatureLin
 
 export function holds(note: SignedNote, line: SignatureLine, key: Bytes): Promise<boolean> {
   return signatureHolds(key, line.signature, utf8(note.checkpoint.body));
+}
+
+/** What a witness says about this head (c2sp.org/tlog-cosignature); null when it says nothing. */
+export async function cosignature(
+  note: SignedNote, name: string, key: Bytes,
+): Promise<{ timeMs: number; good: boolean } | null> {
+  const wanted = sha256(utf8(`${name}\n`), Uint8Array.of(4), key).subarray(0, 4);
+  const line = note.signatures.find((one) => one.name === name && equal(one.keyId, wanted));
+  if (!line) return null;
+  if (line.signature.length !== 72) return { timeMs: 0, good: false };
+  const at = line.signature.subarray(0, 8).reduce((sum, byte) => sum * 256 + byte, 0);
+  if (at > MAX_TIME_S) return { timeMs: 0, good: false };
+  const message = utf8(`cosignature/v1\ntime ${at}\n${note.checkpoint.body}`);
+  return { timeMs: at * 1000, good: await signatureHolds(key, line.signature.slice(8), message) };
 }
 
 /** Read a note; throws Malformed for anything that is not its canonical spelling. */

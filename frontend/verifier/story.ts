@@ -1,4 +1,5 @@
 // Last stages: the events themselves, the run they make, what was opened, and the page that tells it.
+import * as anchoring from "./anchoring.ts";
 import { equal, hex } from "./bytes.ts";
 import * as disclosures from "./disclosure.ts";
 import type { Dossier, Profile } from "./dossier.ts";
@@ -63,10 +64,10 @@ export function checkRun(dossier: Dossier): void {
   dossier.conclude("RUN", layout.EVENTS, "the run is complete and sealed", before);
 }
 
-/** Claimed times fit the sequenced ones, and none lies in the future. A trusted time would say more. */
+/** Claimed times fit the sequenced ones, and none lies in the future; a trusted time says more. */
 export function checkTime(dossier: Dossier): void {
   const before = dossier.failed;
-  const { events, leaves, report } = dossier;
+  const { events, leaves } = dossier;
   for (let at = 0; at < Math.min(events.length, leaves.length); at++) {
     const [claimed, sequenced] = [events[at]!.timeMs, leaves[at]!.timeMs];
     if (sequenced > dossier.question.atMs + AHEAD_MS) {
@@ -77,8 +78,7 @@ export function checkTime(dossier: Dossier): void {
     }
   }
   dossier.conclude("CLOCKS", layout.LEAVES, "claimed and sequenced times fit", before);
-  report.skip("TIME", "bundle", "no time stamp of a third party: times are the operator's word");
-  report.skip("WITNESS", "bundle", "no witness cosigned the checkpoints");
+  anchoring.conclude(dossier);
 }
 
 /** Opened content is what the event committed to; the rest is counted, never guessed. */

@@ -1,5 +1,6 @@
 // The order of the checks. Each stage stands on what the ones before have authenticated. The parsers, the tree, the
 // hash and the signatures share nothing with the verifier in Python: a flaw in one of the two shows as a report that differs.
+import * as anchoring from "./anchoring.ts";
 import * as authority from "./authority.ts";
 import type { Bytes } from "./bytes.ts";
 import * as container from "./container.ts";
@@ -17,6 +18,8 @@ const STAGES: ((dossier: Dossier) => void | Promise<void>)[] = [
   authority.checkStatement,
   authority.checkFiles,
   history.checkLeavesForm,
+  history.readCheckpoints,
+  anchoring.checkAnchors,
   history.checkCheckpoints,
   history.checkConsistency,
   history.checkKnown,

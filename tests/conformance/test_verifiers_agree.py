@@ -1,14 +1,23 @@
 """Two verifiers that share no code, in Python and in TypeScript, say the same bytes about every bundle."""
 
+import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.conformance import nonsense
 from tests.conformance.other import disagreements
-from tests.unit.evidence import attacks_form, attacks_kinds, attacks_record, attacks_rules  # noqa: F401 - they fill the corpus
+from tests.unit.evidence import (  # noqa: F401 - they fill the corpus
+    attacks_form,
+    attacks_kinds,
+    attacks_record,
+    attacks_rules,
+    attacks_time,
+)
 from tests.unit.evidence.corpus import ATTACKS
 from tests.unit.evidence.forge import Kit
+from tests.unit.evidence.stamps import Stamper
 
 pytestmark = pytest.mark.xfail(reason="the second verifier does not know approvals, periods and the new rules yet")
 
@@ -30,3 +39,14 @@ def test_both_read_the_texts_that_parsers_differ_on_alike(tmp_path: Path) -> Non
         for name in ("data/proofs.json", "data/disclosures.jsonl")
     ]
     assert disagreements(tmp_path, [(bundle, kit.ask()) for bundle in bundles]) == []
+
+
+def test_both_say_the_same_of_time_stamps_with_a_flipped_bit(tmp_path: Path) -> None:
+    kit, stamper, source = Kit(), Stamper(), random.Random(20261121)
+    honest = attacks_time.anchor(kit, stamper)
+    cases = []
+    for _ in range(150):
+        token = bytearray(honest.tokens[0])
+        token[source.randrange(len(token))] ^= 1 << source.randrange(8)
+        cases.append((kit.bundle(anchors=[replace(honest, tokens=(bytes(token),))]), attacks_time.asked(kit, stamper)))
+    assert disagreements(tmp_path, cases) == []
