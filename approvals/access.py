@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 
 from approvals import halted, powers, rights
@@ -15,10 +16,12 @@ from approvals.quorum import open_places
 from approvals.types import State, Verdict
 from approvals.withdrawing import may_withdraw
 from controlplane.lib import clock
+from controlplane.lib.errors import Invalid
 from tenants import payloads
 from tenants.actors import Actor
 from tenants.errors import PayloadExpired
-from tenants.permissions import Perm
+from tenants.models import Membership, User
+from tenants.permissions import Perm, held
 
 ALIKE = 5
 
@@ -125,6 +128,24 @@ def delegations(actor: Actor) -> list[Delegation]:
     governed = [pk for pk, perms in mine.visible.items() if Perm.ADMIN in perms]
     concerned = Q(principal_id=actor.id) | Q(stand_in_id=actor.id) | Q(workspace_id__in=governed)
     return list(Delegation.objects.filter(concerned, workspace_id__in=mine.visible).order_by("-id")[:200])
+
+
+@transaction.atomic
+def colleague(actor: Actor, workspace_id: UUID, name: str) -> UUID:
+    """The person of this user name in a workspace that the actor sees; raises Invalid."""
+    places = [workspace_id] if Perm.VIEW in held(actor, workspace_id) else []
+    rows = Membership.objects.filter(workspace_id__in=places, user__username=name, user__is_active=True)
+    found = rows.values_list("user_id", flat=True).first()
+    if found is None:
+        raise Invalid("name a person of this workspace", field="stand_in")
+    return found
+
+
+def colleagues(actor: Actor) -> list[User]:
+    """The people who could stand in for the actor somewhere."""
+    here = powers.of(actor).visible
+    people = User.objects.filter(kind=User.Kind.HUMAN, is_active=True, memberships__workspace_id__in=here)
+    return list(people.exclude(pk=actor.id).distinct().order_by("username")[:500])
 
 
 def display_of(request: ApprovalRequest) -> dict[str, Any] | None:

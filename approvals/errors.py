@@ -13,10 +13,6 @@ class MayNotVote(Forbidden):
     code, title = "may_not_vote", "You cannot decide this"
 
 
-class StepUpNeeded(Forbidden):
-    code, title = "step_up_needed", "Confirm with your second factor in the console first"
-
-
 class ReasonNeeded(Invalid):
     code, title = "reason_needed", "Say why"
 
@@ -55,3 +51,7 @@ class NothingToTakeBack(Conflict):
 
 class DelegationNotFound(NotFound):
     code, title = "delegation_not_found", "No such delegation"
+
+
+class SelectionInvalid(Conflict):
+    code, title = "selection_invalid", "This selection is not yours or too old: choose again and look at it"

@@ -95,6 +95,11 @@ class ApprovalRequest(TenantModel):
         return Rules(self.quorum, self.high, self.step_up, tuple(self.roles), among)
 
     @property
+    def passkey_only(self) -> bool:
+        """The highest tier takes no code: the passkey signs the action digest itself."""
+        return self.tier == Tier.CRITICAL
+
+    @property
     def excluded(self) -> dict[UUID, str]:
         """Who may not decide, and as what."""
         behind = {UUID(person): why for person, why in self.also_excluded}

@@ -7,7 +7,7 @@
 from approvals.asking import open_request, void
 from approvals.delegating import delegate, end_delegation
 from approvals.expiring import expire_due
-from approvals.using import approvals_for, consume
+from approvals.using import approvals_for, consume, lapsed
 from approvals.voting import cast_vote, take_back
 from approvals.withdrawing import withdraw
 
@@ -18,6 +18,7 @@ __all__ = [
     "delegate",
     "end_delegation",
     "expire_due",
+    "lapsed",
     "open_request",
     "take_back",
     "void",

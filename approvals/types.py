@@ -138,7 +138,8 @@ class DisplayUndo(TypedDict):
 class Display(TypedDict):
     """What the approver is shown, frozen with the request; its digest is bound by every vote.
 
-    `cost_so_far_micros`: micro-USD; `unchanged`: fields read that stay; times are RFC 3339 UTC.
+    `cost_so_far_micros`: micro-USD; `unchanged`: fields read that stay; `blast_radius`: a sentence on what it reaches;
+    times are RFC 3339 UTC.
     """
 
     title: str
@@ -152,6 +153,9 @@ class Display(TypedDict):
     data_classes: list[str]
     cost_so_far_micros: int
     requested_by: str
+    on_behalf_of: str | None
+    environment: str
+    blast_radius: str
     run_id: str
     ticket: str | None
     observed_at: str

@@ -64,8 +64,9 @@ def approvals_for(request_id: UUID, *, used_by: UUID | None = None) -> list[dict
     ]
 
 
-def lapsed(request: ApprovalRequest, given: Sequence[Vote]) -> str:
+def lapsed(request: ApprovalRequest, given: Sequence[Vote] | None = None) -> str:
     """Why the yes of these people is no longer enough, as a sentence; "" while it is."""
+    given = list(yes(request.pk)) if given is None else given
     may = _who_may(request, {vote.right_of_id or vote.voter_id for vote in given})
     here = _members(request, {vote.voter_id for vote in given})
     stand = [vote for vote in given if (vote.right_of_id or vote.voter_id) in may and vote.voter_id in here]

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from approvals import halted, locks, powers, records, rights
+from approvals import halted, links, locks, powers, records, rights
 from approvals.errors import (
     AlreadyDecided,
     MayNotVote,
@@ -17,7 +17,6 @@ from approvals.errors import (
     RequestExpired,
     RequestNotFound,
     StaleDisplay,
-    StepUpNeeded,
 )
 from approvals.models import ApprovalRequest, TakenBack, Vote
 from approvals.powers import NOBODY, Powers
@@ -28,11 +27,12 @@ from approvals.types import Channel, Outcome, State, Tally, Verdict
 from controlplane.lib import clock
 from controlplane.lib.errors import Invalid
 from metering.services import record_human
+from tenants import stepup
 from tenants.actors import Actor
-from tenants.models import Membership
+from tenants.errors import StepUpRequired
+from tenants.models import Membership, StepUp
 from tenants.permissions import Perm
 
-STEP_UP_VALID = timedelta(minutes=5)
 LONGEST_REVIEW = timedelta(minutes=15)
 LONGEST_REASON = 1000
 
@@ -46,6 +46,7 @@ class _Ballot:
     channel: Channel
     selection: str
     now: datetime
+    proof: StepUp | None
 
 
 @transaction.atomic(durable=True)
@@ -58,23 +59,22 @@ def cast_vote(
     channel: Channel,
     seen_digest: str,
     seen_at: datetime | None = None,
-    stepped_up_at: datetime | None = None,
     selection: str = "",
 ) -> Outcome:
     """Say yes or no to exactly what was seen; the vote that settles it also wakes the run.
 
     `seen_digest` is the display digest that the voter's page or card carried. `seen_at`: when it was shown to
-    this voter, None where nobody can know. `stepped_up_at`: when the voter last proved a second factor. `selection`:
-    digest of the frozen selection that this is one of.
+    this voter, None where nobody can know. `selection`: digest of the frozen selection that this is one of. A yes
+    where the tier asks for it uses up a proof of the voter's second factor for exactly this action (`tenants.stepup`).
     """
     request, now = locks.request(request_id), clock.now()
     deadline, mine = halted.deadline_of(request, now), powers.in_workspace(actor, request.workspace_id)
     _check_voter(request, mine)
     _check_open(request, mine, now, deadline)
     _check_vote(request, verdict, reason, seen_digest)
-    if verdict is Verdict.APPROVE and request.step_up:
-        _check_step_up(channel, actor, stepped_up_at, now)
-    _cast(request, mine, _Ballot(verdict, reason.strip(), channel, selection, now))
+    needs_proof = verdict is Verdict.APPROVE and request.step_up
+    proof = _proof(request, actor, channel, now) if needs_proof else None
+    _cast(request, mine, _Ballot(verdict, reason.strip(), channel, selection, now, proof))
     _book_time(request, actor, seen_at, now)
     return settle(request, tally(request.rules, ballots(request), now, deadline), actor=actor)
 
@@ -141,11 +141,17 @@ def _check_reason(reason: str, *, needed: bool) -> None:
         raise Invalid(f"a reason has at most {LONGEST_REASON} characters")
 
 
-def _check_step_up(channel: Channel, actor: Actor, proved_at: datetime | None, now: datetime) -> None:
+def _proof(request: ApprovalRequest, actor: Actor, channel: Channel, now: datetime) -> StepUp:
     """A token or a Slack click proves an account, not that the person is there: only the console can."""
-    in_console = channel is Channel.CONSOLE and actor.method == "session"
-    if not in_console or proved_at is None or not timedelta(0) <= now - proved_at <= STEP_UP_VALID:
-        raise StepUpNeeded
+    where = {"console": links.console(request.pk)}
+    if channel is not Channel.CONSOLE or actor.method != "session":
+        raise StepUpRequired(**where)
+    digest, passkey_only = request.action_digest, request.passkey_only
+    try:
+        return stepup.spend(user_id=actor.id, action_digest=digest, now=now, passkey_only=passkey_only)
+    except StepUpRequired as missing:
+        missing.extra.update(where)
+        raise
 
 
 def _cast(request: ApprovalRequest, mine: Powers, ballot: _Ballot) -> None:
@@ -160,11 +166,13 @@ def _cast(request: ApprovalRequest, mine: Powers, ballot: _Ballot) -> None:
         reason=ballot.reason,
         channel=ballot.channel,
         method=actor.method,
+        step_up_method=ballot.proof.method if ballot.proof else "",
         selection=ballot.selection,
         seen_digest=request.display_digest,
         cast_at=ballot.now,
     )
-    records.tell(records.vote_cast(request, vote), request, actor)
+    assertion = bytes(ballot.proof.assertion or b"") if ballot.proof else b""
+    records.tell(records.vote_cast(request, vote, assertion), request, actor)
 
 
 def _roles(request: ApprovalRequest, person: UUID) -> list[str]:

@@ -4,10 +4,10 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 
+from approvals import links
 from approvals.models import ApprovalRequest
 from connectors import gateway, wakeups
 from connectors.calls import FINAL, CallSpec, CallState, CallStatus, Lane
@@ -19,7 +19,6 @@ from controlplane.lib.errors import DomainError
 from controlplane.lib.logs import get_logger
 from tenants import payloads, scope
 from tenants.actors import Actor
-from tenants.models import Tenant
 
 log = get_logger(__name__)
 
@@ -65,11 +64,6 @@ def _behind(limit: int) -> list[UUID]:
 def button_value(request: ApprovalRequest) -> str:
     """What a button carries: the request and what was shown. Decided on our side, never by these bytes alone."""
     return f"{request.pk}.{request.display_digest}"
-
-
-def console_url(request_id: UUID) -> str:
-    slug = Tenant.objects.get(pk=scope.current()).slug
-    return f"{settings.INTERLOCK_BASE_URL}/o/{slug}/approvals/{request_id}/"
 
 
 def _show_in(instance: ConnectorInstance, request_id: UUID, actor: Actor) -> CallStatus:
@@ -145,7 +139,7 @@ def _content(request: ApprovalRequest) -> dict[str, Any]:
         display=display,
         state=request.state,
         value=button_value(request),
-        console_url=console_url(request.pk),
+        console_url=links.console(request.pk),
         step_up=request.step_up or request.reason_required,
         decided_by=f"decided by {voters}" if voters else "",
     )

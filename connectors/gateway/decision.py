@@ -252,9 +252,13 @@ def _ask_people(call: ToolCall, ruling: Ruling, actor: Actor) -> None:
     if call.dry_run:
         detail = "a person would be asked first, and a dry run asks nobody"
         deny(call, code="approval_needed", detail=detail, actor=actor, decision_id=ruling.decision.id)
-    elif not waiting.ask(call, ruling.bound, ruling.decision, actor=actor):
-        detail = "the approval at hand does not satisfy the policy"
+    elif not waiting.ask(call, ruling.bound, ruling.decision, writes_before=_writes(ruling), actor=actor):
+        detail = waiting.lapsed(call) or "the approval at hand does not satisfy the policy"
         deny(call, code="approval_not_accepted", detail=detail, actor=actor, decision_id=ruling.decision.id)
+
+
+def _writes(ruling: Ruling) -> int:
+    return ruling.seen.past.whole.writes
 
 
 def _route_unsettled(call: ToolCall, ruling: Ruling, actor: Actor) -> None:

@@ -19,9 +19,16 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where the request comes from and what was spent until here (micro-USD)."""
+    """Where the request comes from, where it goes, and what was done and spent until here (micro-USD).
+
+    `on_behalf_of`: the owner of the agent that asks. `writes_before`: in the run and about the ticket.
+    """
 
     requested_by: str
+    on_behalf_of: str | None
+    environment: str
+    connector: str
+    writes_before: int
     run_id: UUID
     ticket: str | None
     cost_so_far_micros: int
@@ -46,10 +53,22 @@ def build(
         "data_classes": sorted(action.data_classes),
         "cost_so_far_micros": origin.cost_so_far_micros,
         "requested_by": origin.requested_by,
+        "on_behalf_of": origin.on_behalf_of,
+        "environment": origin.environment,
+        "blast_radius": blast_radius(preview, origin),
         "run_id": str(origin.run_id),
         "ticket": origin.ticket,
         "observed_at": origin.observed_at.isoformat(),
     }
+
+
+def blast_radius(preview: Preview, origin: Origin) -> str:
+    """How far it reaches, in a sentence: one target of one system, and what came before it."""
+    fields = f"{len(preview.changes)} field{'' if len(preview.changes) == 1 else 's'} of one record"
+    before = f"{origin.writes_before} write{'' if origin.writes_before == 1 else 's'} before this one"
+    return (
+        f"{fields} at {origin.connector}, environment {origin.environment}; {before} in the run and about the ticket."
+    )
 
 
 def recipe_document(undo: UndoRecipe | None) -> JsonObject | None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
+from uuid import UUID
 
 from django.db import DatabaseError, transaction
 
@@ -21,6 +22,7 @@ from evidence.services import record
 from metering.services import run_cost
 from policies.types import Decision, Effect
 from tenants.actors import Actor
+from tenants.models import User
 
 log = get_logger(__name__)
 
@@ -40,15 +42,18 @@ def answered(call: ToolCall, *, actor: Actor) -> bool:
     return True
 
 
-def ask(call: ToolCall, bound: Bound, decision: Decision, *, actor: Actor) -> bool:
-    """Ask people about exactly this digest; False when they already said yes to it and policy wants more."""
+def ask(call: ToolCall, bound: Bound, decision: Decision, *, writes_before: int, actor: Actor) -> bool:
+    """Ask people about exactly this digest; False when they already said yes to it and policy wants more.
+
+    `writes_before`: what was done until here, as people are told.
+    """
     terms = obligations.approval_terms(decision.obligations)
     request = approvals.open_request(
         call_id=call.pk,
         run_id=call.run_id,
         workspace_id=call.workspace_id,
         action_digest=bound.digest,
-        display=_shown(call, bound, decision),
+        display=_shown(call, bound, decision, writes_before),
         tier=tier_of(call, decision),
         requester_id=call.actor_id,
         run_starter_id=call.starter_id or call.actor_id,
@@ -69,6 +74,13 @@ def ask(call: ToolCall, bound: Bound, decision: Decision, *, actor: Actor) -> bo
     keep_waiting(call, request_id=request.pk, action_digest=bound.digest, decision_id=decision.id)
     wakeups.show_cards(request_id=request.pk)
     return True
+
+
+def lapsed(call: ToolCall) -> str:
+    """Why the approval of the call no longer counts although it was given; "" where that is not the reason."""
+    request = _request(call)
+    given = request is not None and request.state in (State.APPROVED, State.CONSUMED)
+    return approvals.lapsed(request) if given and request else ""
 
 
 def keep_waiting(call: ToolCall, **changes: object) -> None:
@@ -120,7 +132,7 @@ def _tier_of_policy(call: ToolCall, decision: Decision) -> Tier:
     return floor.tier_of(tier, least)
 
 
-def _shown(call: ToolCall, bound: Bound, decision: Decision) -> dict[str, object]:
+def _shown(call: ToolCall, bound: Bound, decision: Decision, writes_before: int) -> dict[str, object]:
     return display.build(
         action=bound.tool.action,
         preview=bound.preview,
@@ -128,12 +140,21 @@ def _shown(call: ToolCall, bound: Bound, decision: Decision) -> dict[str, object
         reasons=[display.Reason(r.rule, r.message, r.code) for r in decision.reasons],
         origin=display.Origin(
             requested_by=call.actor_label,
+            on_behalf_of=_label(call.on_behalf_of),
+            environment=call.environment.slug,
+            connector=bound.draft.instance.name,
+            writes_before=writes_before,
             run_id=call.run_id,
             ticket=call.ticket,
             cost_so_far_micros=run_cost(call.run_id).micros,
             observed_at=call.observed_at or call.created_at,
         ),
     )
+
+
+def _label(user_id: UUID | None) -> str | None:
+    owner = User.objects.filter(pk=user_id).first() if user_id else None
+    return owner.label if owner else None
 
 
 _ENDED: Mapping[State, CallState] = MappingProxyType(

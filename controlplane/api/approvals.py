@@ -1,5 +1,6 @@
 """Requests for approval: the queue, one request with what is shown, and the vote."""
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -39,24 +40,63 @@ class Approval(serializers.Serializer[Any]):
     expires_at = serializers.DateTimeField(source="deadline")
     approvals = serializers.IntegerField()
     quorum = serializers.IntegerField(source="request.quorum")
+    roles = serializers.ListField(
+        source="request.roles", child=serializers.CharField(), help_text="Places for different people of these roles"
+    )
+    open_roles = serializers.ListField(child=serializers.CharField(), help_text="Those that nobody fills yet")
+    distinct_roles = serializers.BooleanField(source="request.distinct_roles", help_text="No two by the same role")
+    step_up = serializers.BooleanField(
+        source="request.step_up", help_text="A yes needs a second factor, in the console"
+    )
     reason_required = serializers.BooleanField(source="request.reason_required", help_text="A yes says why, too")
     may_vote = serializers.BooleanField()
     why_not = serializers.CharField()
+    in_place_of = serializers.CharField(help_text="Whose right your vote would use; empty for your own")
 
 
 class VoteShown(serializers.Serializer[Any]):
     voter = serializers.CharField(source="voter_label")
+    in_place_of = serializers.CharField(source="right_of_label")
     verdict = serializers.CharField()
     reason = serializers.CharField()
     channel = serializers.CharField()
     cast_at = serializers.DateTimeField()
+    taken_back = serializers.BooleanField(source="is_taken_back")
+
+
+class EarlierVersion(serializers.Serializer[Any]):
+    """What was asked before the action changed, and what was said about that. It counts for nothing now."""
+
+    id = serializers.UUIDField(source="request.id")
+    state = serializers.ChoiceField(choices=STATES, source="request.state")
+    action_digest = serializers.CharField(source="request.action_digest")
+    display = serializers.JSONField(allow_null=True)
+    votes = VoteShown(many=True)
+
+
+class AlikeDecision(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    title = serializers.CharField()
+    state = serializers.ChoiceField(choices=STATES)
+    decided_at = serializers.DateTimeField()
 
 
 class ApprovalDetail(Approval):
-    """`display` is exactly what a vote binds to; null once the content has expired."""
+    """`display` is exactly what a vote binds to; null once the content has expired. `earlier`: the same call before it
+    changed, the latest first; `later`: what is asked instead of this. `alike`: the last decisions about the same tool.
+    """
 
     display = serializers.JSONField(allow_null=True)
     votes = VoteShown(many=True)
+    may_withdraw = serializers.BooleanField()
+    may_take_back = serializers.BooleanField()
+    earlier = EarlierVersion(many=True)
+    later = serializers.UUIDField(allow_null=True)
+    alike = AlikeDecision(many=True)
+
+
+class ReasonBody(serializers.Serializer[Any]):
+    reason = serializers.CharField(max_length=1000)
 
 
 class VoteBody(serializers.Serializer[Any]):
@@ -118,3 +158,26 @@ class ApprovalVotes(ApiView):
             seen_digest=ballot["seen_digest"],
             seen_at=ballot["seen_at"],
         )
+
+
+class ApprovalWithdrawal(ApiView):
+    @extend_schema(operation_id="approvals_withdraw", request=ReasonBody, responses=VoteOutcome)
+    def post(self, request: Request, request_id: UUID) -> Response:
+        """For those behind the question, and for operators: nobody decides it any more."""
+        return _said_why(self, request, services.withdraw, request_id)
+
+
+class ApprovalTakeBack(ApiView):
+    @extend_schema(operation_id="approvals_take_back", request=ReasonBody, responses=VoteOutcome)
+    def post(self, request: Request, request_id: UUID) -> Response:
+        """Your own yes, while it is not used. Where it was decisive, that is a no."""
+        return _said_why(self, request, services.take_back, request_id)
+
+
+def _said_why(view: ApiView, request: Request, verb: Callable[..., Outcome], request_id: UUID) -> Response:
+    body = ReasonBody(data=request.data)
+    body.is_valid(raise_exception=True)
+    reason = body.validated_data["reason"]
+    return idempotency.once(
+        request, actor=view.actor, verb=verb, render=outcome_of, request_id=request_id, reason=reason
+    )

@@ -6,6 +6,8 @@ from django.urls import path
 from drf_spectacular.views import SpectacularJSONAPIView
 
 from controlplane.api import (
+    approval_delegations,
+    approval_selections,
     approvals,
     connectors,
     costs,
@@ -39,6 +41,20 @@ urlpatterns = [
     path("approvals", approvals.Approvals.as_view(), name="approvals"),
     path("approvals/<uuid:request_id>", approvals.ApprovalOne.as_view(), name="approval"),
     path("approvals/<uuid:request_id>/votes", approvals.ApprovalVotes.as_view(), name="approval-votes"),
+    path("approvals/<uuid:request_id>/withdrawal", approvals.ApprovalWithdrawal.as_view(), name="approval-withdrawal"),
+    path("approvals/<uuid:request_id>/take-back", approvals.ApprovalTakeBack.as_view(), name="approval-take-back"),
+    path("approval-selections", approval_selections.ApprovalSelections.as_view(), name="approval-selections"),
+    path(
+        "approval-selections/votes",
+        approval_selections.ApprovalSelectionVotes.as_view(),
+        name="approval-selection-votes",
+    ),
+    path("approval-delegations", approval_delegations.ApprovalDelegations.as_view(), name="approval-delegations"),
+    path(
+        "approval-delegations/<uuid:delegation_id>/end",
+        approval_delegations.ApprovalDelegationEnd.as_view(),
+        name="approval-delegation-end",
+    ),
     path("calls/<uuid:call_id>", connectors.CallOne.as_view(), name="call"),
     path("connectors", connectors.Connectors.as_view(), name="connectors"),
     path("dead-letters", dead_letters.DeadLetters.as_view(), name="dead-letters"),

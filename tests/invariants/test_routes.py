@@ -57,6 +57,8 @@ NOT_A_TENANTS = {
 
 ROW_OF = {
     "approvals": "approvals_approvalrequest",
+    "approval-delegations": "approvals_delegation",
+    "delegations": "approvals_delegation",
     "budgets": "metering_budget",
     "bundles": "policies_bundle",
     "calls": "connectors_toolcall",

@@ -1,12 +1,15 @@
 """Who may say yes to what, and what a vote does. On refusal nothing happens."""
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
+from hashlib import sha256
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.db import DatabaseError, transaction
+from fido2.utils import websafe_decode
 
 from approvals import access, ports, rights, services
 from approvals.errors import (
@@ -16,17 +19,21 @@ from approvals.errors import (
     RequestExpired,
     RequestNotFound,
     StaleDisplay,
-    StepUpNeeded,
 )
 from approvals.models import ApprovalRequest, Vote
 from approvals.types import Channel, State, Tier
 from controlplane.lib import clock, ids
+from controlplane.lib.canonical import digest
 from controlplane.lib.errors import Invalid
+from evidence.models import Event
 from metering.models import HumanTime
 from tenants import services as tenant_services
+from tenants import stepup
 from tenants.actors import Actor
+from tenants.errors import NoSecondFactor, StepUpRequired
 from tenants.permissions import Perm
 from tenants.roles import ROLE_PERMISSIONS, Role
+from tests import proving
 
 
 def state(request: ApprovalRequest) -> str:
@@ -181,7 +188,7 @@ def senior(desk: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> Actor:
 def test_a_high_request_needs_the_high_permission(desk: SimpleNamespace) -> None:
     request = desk.ask(tier=Tier.HIGH)
     with pytest.raises(MayNotVote, match="Approve high"):
-        desk.yes(request, desk.bob, stepped_up_at=clock.now())
+        desk.yes(request, desk.bob, reason="needed")
     assert nothing_happened(desk, request)
 
 
@@ -190,6 +197,7 @@ def test_a_high_request_needs_the_high_permission(desk: SimpleNamespace) -> None
     [
         (Channel.SLACK, "slack", 1),
         (Channel.API, "token", 1),
+        (Channel.API, "session", 1),
         (Channel.CONSOLE, "token", 1),
         (Channel.CONSOLE, "session", None),
         (Channel.CONSOLE, "session", 301),
@@ -200,16 +208,61 @@ def test_a_high_yes_needs_a_fresh_second_factor_in_the_console(
     desk: SimpleNamespace, senior: Actor, channel: Channel, method: str, age_s: int | None, actor_of: Callable[..., Any]
 ) -> None:
     request = desk.ask(tier=Tier.HIGH)
-    proved_at = None if age_s is None else clock.now() - timedelta(seconds=age_s)
+    if age_s is not None:
+        proving.by_passkey(desk.world.a.carol, senior, request.action_digest)
     voter = actor_of(desk.world.a.carol, desk.world.a.tenant, method=method)
-    with pytest.raises(StepUpNeeded):
-        desk.yes(request, voter, channel=channel, stepped_up_at=proved_at, reason="needed")
+    later = clock.now() + timedelta(seconds=age_s or 0)
+    with clock.frozen(later), pytest.raises(StepUpRequired) as refused:
+        desk.yes(request, voter, channel=channel, reason="needed")
+    assert refused.value.extra["console"].endswith(f"/o/a/approvals/{request.pk}/")
     assert nothing_happened(desk, request)
 
 
-def test_a_high_yes_with_a_fresh_second_factor_counts(desk: SimpleNamespace, senior: Actor) -> None:
+def test_a_high_yes_uses_up_a_proof_of_exactly_this(desk: SimpleNamespace, senior: Actor) -> None:
+    request, other = desk.ask(tier=Tier.HIGH), desk.ask(tier=Tier.HIGH, action_digest=digest("other"))
+    same = desk.ask(tier=Tier.HIGH)
+    proving.by_code(desk.world.a.carol, senior, request.action_digest)
+    with pytest.raises(StepUpRequired):
+        desk.yes(other, senior, reason="needed")
+    assert desk.yes(request, senior, reason="needed").state is State.APPROVED
+    with pytest.raises(StepUpRequired):
+        desk.yes(same, senior, reason="needed")
+    with transaction.atomic():
+        assert Vote.objects.get().step_up_method == "totp"
+
+
+def test_a_yes_that_was_refused_leaves_the_proof_unused(desk: SimpleNamespace, senior: Actor) -> None:
     request = desk.ask(tier=Tier.HIGH)
-    assert desk.yes(request, senior, stepped_up_at=clock.now(), reason="needed").state is State.APPROVED
+    proving.by_code(desk.world.a.carol, senior, request.action_digest)
+    with pytest.raises(ReasonNeeded):
+        desk.yes(request, senior)
+    assert desk.yes(request, senior, reason="needed").state is State.APPROVED
+
+
+def test_the_highest_tier_takes_only_a_passkey_that_signed_the_action(desk: SimpleNamespace, senior: Actor) -> None:
+    request = desk.ask(tier=Tier.CRITICAL)
+    proving.by_code(desk.world.a.carol, senior, request.action_digest)
+    with pytest.raises(StepUpRequired, match="passkey"):
+        desk.yes(request, senior, reason="needed")
+    assert nothing_happened(desk, request)
+    proof = proving.by_passkey(desk.world.a.carol, senior, request.action_digest)
+    desk.yes(request, senior, reason="needed")
+    signed = json.loads(bytes(proof.assertion))
+    challenge = json.loads(websafe_decode(signed["client_data_json"]))["challenge"]
+    assert websafe_decode(challenge) == sha256(request.action_digest.encode()).digest()
+    with transaction.atomic():
+        (cast,) = Event.objects.filter(type="approval.vote_cast")
+        told = json.loads(bytes(cast.body))["data"]
+    assert (told["step_up"], "assertion" in told) == ("passkey", True)
+
+
+def test_people_without_a_second_factor_never_pass(desk: SimpleNamespace, senior: Actor) -> None:
+    request = desk.ask(tier=Tier.HIGH)
+    with pytest.raises(NoSecondFactor):
+        stepup.open_challenge(actor=senior, action_digest=request.action_digest)
+    with pytest.raises(StepUpRequired):
+        desk.yes(request, senior, reason="needed")
+    assert nothing_happened(desk, request)
 
 
 def test_a_high_no_needs_no_second_factor(desk: SimpleNamespace, senior: Actor) -> None:

@@ -11,7 +11,7 @@ import pytest
 from django.db import transaction
 
 from approvals import models
-from approvals.errors import ReasonNeeded, StepUpNeeded
+from approvals.errors import ReasonNeeded
 from approvals.models import ApprovalRequest
 from approvals.services import cast_vote
 from approvals.types import Channel, Verdict
@@ -25,9 +25,11 @@ from policies.models import DecisionRecord
 from policies.types import PackSource
 from tenants import services as people
 from tenants.actors import Actor
+from tenants.errors import StepUpRequired
 from tenants.permissions import ROLE_PERMISSIONS, Perm, Role
 from tests import gateway_ground as ground
 from tests.integration.connectors.test_gateway_effects import GET, HEADER, UPDATE, _finding, _obligation, _read, _update
+from tests.proving import by_code, by_passkey
 from tests.stand_ins import StandIns
 
 Under = Callable[[str], SimpleNamespace]
@@ -157,7 +159,11 @@ STEP_UP = _finding(
 
 
 def test_a_step_up_is_demanded_even_where_the_rule_names_a_plain_tier(
-    under: Under, vendors: StandIns, vote: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+    under: Under,
+    vendors: StandIns,
+    vote: Callable[..., Any],
+    actor_of: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     side = under(STEP_UP)
     senior = _senior(side, side.carol, monkeypatch)
@@ -165,13 +171,14 @@ def test_a_step_up_is_demanded_even_where_the_rule_names_a_plain_tier(
     waiting = ground.go(side, spec)
     request = _request(waiting)
     assert (request.tier, request.step_up, request.high) == ("high", True, True)
-    with pytest.raises(StepUpNeeded):
+    with pytest.raises(StepUpRequired):
         vote(side, waiting.request_id, senior, reason="It is urgent.")
-    stale = clock.now() - timedelta(minutes=6)
-    with pytest.raises(StepUpNeeded):
-        vote(side, waiting.request_id, senior, stepped_up_at=stale, reason="It is urgent.")
+    by_code(senior, actor_of(senior, side.tenant), "0" * 64)
+    with pytest.raises(StepUpRequired):
+        vote(side, waiting.request_id, senior, reason="It is urgent.")
     assert (_again(side, waiting).state, ground.writes(vendors)) == (CallState.WAITING_APPROVAL, [])
-    vote(side, waiting.request_id, senior, stepped_up_at=clock.now(), reason="It is urgent.")
+    by_passkey(senior, actor_of(senior, side.tenant), request.action_digest)
+    vote(side, waiting.request_id, senior, reason="It is urgent.")
     assert _again(side, waiting).state is CallState.SUCCEEDED
     assert _written(vendors, spec)["category"] == "network"
 
