@@ -17,7 +17,7 @@ from tenants import access, halts, ports, scope
 from tenants.actors import Actor
 from tenants.errors import HaltState
 from tenants.events import HaltDrillFinished
-from tenants.halts import Kind, Scope
+from tenants.halt_scopes import Kind, Scope
 from tenants.models import Environment, Halt, HaltDrill
 from tenants.permissions import Perm, require
 

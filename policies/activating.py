@@ -7,7 +7,7 @@ from django.db import transaction
 
 from controlplane.lib import clock
 from controlplane.lib.errors import LostRace, NotFound
-from policies import backtest, canary, candidates, locks, point, publishing, report
+from policies import backtest, canary, candidates, controls, locks, point, publishing, report
 from policies.bundles import open_verified
 from policies.errors import DraftClosed, PolicyRefused, ProposalChanged, SecondPersonNeeded
 from policies.gate import finding
@@ -92,7 +92,7 @@ def proven(content: bytes) -> str:
     """The hash of a bundle that is signed and denies what nobody can have meant to allow."""
     contents = open_verified(content, keys=point.keyring().trusted())
     with backtest.trial() as trial:
-        answers = trial.decide(backtest.program_of(contents, 1), canary.documents())
+        answers = trial.decide(controls.program_of(contents, 1), canary.documents())
     told = [answer.effect.value if answer else "no answer" for answer in answers]
     wrong = [effect for effect in told if effect != Effect.DENY]
     if wrong:

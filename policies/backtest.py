@@ -13,16 +13,16 @@ from django.conf import settings
 from django.db import transaction
 
 from controlplane.lib import clock
-from policies import authoring, bundles, canary, contract, impact, point
-from policies.bundles import ROOT, Contents
+from policies import authoring, canary, contract, impact
+from policies.bundles import ROOT
+from policies.controls import FAR_NS, Controls, recorded_program
 from policies.engine import workshop
 from policies.engine.pool import LOAD_S, loading
 from policies.engine.process import EvaluatorProcess, Refusal
 from policies.engine.protocol import DECISION_ENTRYPOINT, PointFailure, Program
 from policies.engine.workshop import Purpose
-from policies.errors import BundleInvalid
 from policies.impact import Gap, Impact, Past
-from policies.models import Bundle, DecisionRecord, Standing
+from policies.models import DecisionRecord, Standing
 from policies.types import Effect, PackSource, Verdict
 from tenants import payloads
 
@@ -31,9 +31,6 @@ AT_ONCE = 50
 TOGETHER_S, EVALUATION_S = 5.0, 1.0
 KILLS = 4
 """So often a program may end its evaluator in one slice (once for many at once); then it counts as failing."""
-FAR_NS = 1 << 62
-"""A trial never expires: that a bundle was fresh is not what is asked here."""
-
 PEP_RULE = "interlock.pep"
 _TRIAL = {"revision": "trial", "seq": 1, "issued_ns": 0, "not_after_ns": FAR_NS}
 
@@ -150,7 +147,7 @@ class Backtest:
         self, selection: Selection, program: Program, *, seconds: float, standing: "Today | None" = None
     ) -> None:
         """Weigh batch after batch until the time is up or all is done; also against what `standing` says today."""
-        until, controls = clock.monotonic() + seconds, _Controls()
+        until, controls = clock.monotonic() + seconds, Controls()
         with trial() as evaluator:
             while not self.over and clock.monotonic() < until:
                 rows = _batch(selection, self.cursor, min(BATCH, selection.most - self.done))
@@ -201,7 +198,7 @@ Kept = tuple[DecisionRecord, Past, Document]
 def _weigh(
     found: Impact,
     evaluator: Trial,
-    controls: "_Controls",
+    controls: Controls,
     program: Program,
     rows: Sequence[Row],
     standing: Today | None,
@@ -223,7 +220,7 @@ def _today(evaluator: Trial, kept: Sequence[Kept], standing: Today) -> dict[UUID
     return {row.pk: past.now(verdict) for (row, past, _), verdict in zip(others, verdicts, strict=True)}
 
 
-def _reproduced(found: Impact, evaluator: Trial, controls: "_Controls", rows: Sequence[Row]) -> list[Kept]:
+def _reproduced(found: Impact, evaluator: Trial, controls: Controls, rows: Sequence[Row]) -> list[Kept]:
     """What came out as recorded under the bundle that decided, in the order of the rows; the rest is left out."""
     again: dict[UUID, Verdict | None] = {}
     covered: list[tuple[DecisionRecord, Document]] = []
@@ -242,7 +239,7 @@ def _reproduced(found: Impact, evaluator: Trial, controls: "_Controls", rows: Se
 
 
 def _by_control(
-    found: Impact, controls: "_Controls", rows: Sequence[Row]
+    found: Impact, controls: Controls, rows: Sequence[Row]
 ) -> list[tuple[Program, list[tuple[DecisionRecord, Document]]]]:
     grouped: dict[str, tuple[Program, list[tuple[DecisionRecord, Document]]]] = {}
     for row, document in rows:
@@ -272,36 +269,3 @@ def _past(row: DecisionRecord, document: Mapping[str, Any]) -> Past:
         reasons=frozenset(f"{reason['rule']}: {reason['code']}" for reason in row.reasons),
         terms=impact.terms(row.obligations, row.route, row.retry_after_s),
     )
-
-
-class _Controls:
-    """The programs that decided, by bundle and number, opened once each."""
-
-    def __init__(self) -> None:
-        self._programs: dict[tuple[str, int], Program | None] = {}
-
-    def of(self, row: DecisionRecord) -> Program | None:
-        key = (row.bundle_sha256, row.seq)
-        if key not in self._programs:
-            self._programs[key] = recorded_program(*key)
-        return self._programs[key]
-
-
-@transaction.atomic
-def recorded_program(sha256: str, seq: int) -> Program | None:
-    """The bundle as it decided under that number, but never past its time; None when it is not what was signed."""
-    bundle = Bundle.objects.filter(sha256=sha256).first()
-    if bundle is None:
-        return None
-    try:
-        contents = bundles.open_verified(bytes(bundle.content), keys=point.keyring().trusted())
-    except BundleInvalid:
-        return None
-    return program_of(contents, seq)
-
-
-def program_of(contents: Contents, seq: int) -> Program:
-    """The program of a bundle as it was signed, for a trial: it never expires."""
-    told = {"revision": contents.revision, "seq": seq, "issued_ns": 0, "not_after_ns": FAR_NS}
-    inner = {**dict(contents.data).get(ROOT, {}), "bundle": told}
-    return Program(f"control {contents.sha256}:{seq}", contents.modules, {ROOT: inner})

@@ -11,7 +11,7 @@ from django.db import transaction
 
 from controlplane.lib.errors import Conflict, Unavailable
 from evidence.services import record
-from policies import access, backtest, bundles, contract, locating, point, tracing, withholding
+from policies import access, bundles, contract, controls, locating, point, tracing, withholding
 from policies.backtest import PEP_RULE
 from policies.contract import BadInput
 from policies.engine import workshop
@@ -145,7 +145,7 @@ def _recorded(decision_id: UUID, actor: Actor) -> tuple[DecisionRecord, dict[str
     require(actor, Perm.VIEW_PAYLOADS, row.workspace_id)
     if not row.bundle_sha256 or any(reason["rule"] == PEP_RULE for reason in row.reasons):
         raise NothingToTrace("No policy was asked: the decision point refused by itself.")
-    program = backtest.recorded_program(row.bundle_sha256, row.seq)
+    program = controls.recorded_program(row.bundle_sha256, row.seq)
     if program is None:
         raise NothingToTrace("The bundle that decided is no longer what was signed.")
     try:

@@ -14,7 +14,7 @@ from django.db import transaction
 from controlplane.lib import clock
 from controlplane.lib.errors import NotFound
 from evidence.services import record
-from policies import backtest, candidates, checking, publishing, simulation
+from policies import backtest, candidates, checking, controls, publishing, simulation
 from policies.activating import proven
 from policies.backtest import Backtest, Selection
 from policies.errors import NoActiveBundle, SecondPersonNeeded
@@ -132,7 +132,7 @@ def propose_way(*, way: Way, reason: str, actor: Actor) -> Draft:
 
 def _report(target: Activation, selection: Selection) -> Mapping[str, Any]:
     """What the earlier bundle, byte for byte, says to what was decided since."""
-    program = backtest.recorded_program(target.bundle.sha256, target.seq)
+    program = controls.recorded_program(target.bundle.sha256, target.seq)
     if program is None:
         raise NotFound("the earlier bundle is not what was signed")
     state = Backtest(Impact())

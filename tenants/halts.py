@@ -5,10 +5,7 @@ engage takes the exclusive lock. So after `engage` has committed, no dispatch co
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
-from hashlib import blake2b
 from uuid import UUID
 
 from django.db import DatabaseError, connection, transaction
@@ -21,46 +18,12 @@ from tenants import halt_locks, ports, scope
 from tenants.actors import Actor
 from tenants.errors import HaltState, HaltsUnreadable, SecondPersonNeeded
 from tenants.events import HaltConfirmed, HaltEngaged, HaltReleased, HaltReleaseRequested
+from tenants.halt_scopes import Kind as Kind
+from tenants.halt_scopes import Scope as Scope
 from tenants.models import Halt, User, Workspace
 from tenants.permissions import Perm, require
 
 log = get_logger(__name__)
-
-
-class Kind(StrEnum):
-    GLOBAL = "global"
-    TENANT = "tenant"
-    WORKSPACE = "workspace"
-    ENVIRONMENT = "environment"
-    WORKFLOW = "workflow"
-    CONNECTOR = "connector"
-    TOOL = "tool"
-    AGENT = "agent"
-
-
-@dataclass(frozen=True, order=True)
-class Scope:
-    """What a halt covers. `value` names it inside the tenant (empty for global and tenant)."""
-
-    kind: Kind
-    value: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.kind}:{self.value}" if self.value else str(self.kind)
-
-    @classmethod
-    def parse(cls, text: str) -> "Scope":
-        """From `kind` or `kind:value`, as `str` writes it; raises Invalid."""
-        kind, _, value = text.partition(":")
-        if kind not in set(Kind):
-            raise Invalid(f"a scope is one of {', '.join(Kind)}, with :name where it has one", field="scope")
-        return cls(Kind(kind), value)
-
-    def lock_key(self, tenant_id: UUID) -> int:
-        owner = "" if self.kind is Kind.GLOBAL else str(tenant_id)
-        digest = blake2b(f"halt|{owner}|{self}".encode(), digest_size=8).digest()
-        return int.from_bytes(digest, "big", signed=True)
-
 
 _IN_FORCE = "SELECT 1 FROM tenants_halt WHERE released_at IS NULL AND (tenant_id IS NULL OR tenant_id = %s) LIMIT 1"
 

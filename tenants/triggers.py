@@ -15,7 +15,7 @@ from controlplane.lib.logs import bind, get_logger
 from tenants import halts, ports, scope
 from tenants.actors import Actor
 from tenants.events import HaltTriggerSet
-from tenants.halts import Kind, Scope
+from tenants.halt_scopes import Kind, Scope
 from tenants.models import Halt, HaltTrigger
 from tenants.permissions import Perm, require
 from tenants.readings import Reading, Watch

@@ -9,7 +9,7 @@ from django.db.models import Q, QuerySet
 
 from approvals import deadline
 from tenants import halts
-from tenants.halts import Scope
+from tenants.halt_scopes import Scope
 from tenants.models import Halt
 from workflows import wakeups
 from workflows.models import Run

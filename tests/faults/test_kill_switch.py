@@ -24,7 +24,7 @@ from connectors.models import CallAttempt, ToolCall
 from evidence.models import Event
 from policies.types import PackSource
 from tenants import halts, scope
-from tenants.halts import Kind, Scope
+from tenants.halt_scopes import Kind, Scope
 from tenants.models import Halt
 from tests import gateway_ground, ground
 from tests.integration.workflows.conftest import Floor, unruled  # noqa: F401 - a fixture

@@ -16,7 +16,7 @@ from django.db import transaction
 from controlplane.lib.errors import DomainError
 from tenants import access, halts, scope, services
 from tenants.actors import Actor
-from tenants.halts import Kind, Scope
+from tenants.halt_scopes import Kind, Scope
 from tenants.models import Halt, User
 
 

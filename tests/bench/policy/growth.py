@@ -8,8 +8,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from policies import authoring
-from policies.backtest import FAR_NS
 from policies.bundles import ROOT
+from policies.controls import FAR_NS
 from policies.engine.embedded import EmbeddedPoint
 from policies.engine.protocol import Program
 from policies.types import PackSource

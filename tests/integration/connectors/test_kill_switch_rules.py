@@ -18,7 +18,7 @@ from metering.models import Budget
 from metering.types import BudgetKind, Period
 from tenants import halts, ports, triggers
 from tenants.errors import HaltState, PermissionMissing
-from tenants.halts import Kind, Scope
+from tenants.halt_scopes import Kind, Scope
 from tenants.models import Halt, HaltTrigger
 from tenants.readings import Watch
 from tenants.triggers import Rule

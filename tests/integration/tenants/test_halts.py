@@ -13,7 +13,7 @@ from evidence.models import Event
 from tenants import halts, ports, scope
 from tenants.actors import Actor
 from tenants.errors import HaltState, HaltsUnreadable, PermissionMissing, SecondPersonNeeded
-from tenants.halts import Kind, Scope
+from tenants.halt_scopes import Kind, Scope
 from tenants.models import Halt, User, Workspace, WorkspaceUserPermission
 from tests import ground
 

@@ -8,7 +8,7 @@ from django.db import transaction
 from controlplane.lib import clock
 from tenants import halts
 from tenants.errors import PermissionMissing
-from tenants.halts import Scope
+from tenants.halt_scopes import Scope
 from tenants.models import Halt
 from tests.integration.workflows.double import DONE, at
 from tests.integration.workflows.flow import POST
