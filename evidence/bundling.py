@@ -1,7 +1,7 @@
 """Putting a bundle together: pure, from bytes that were read elsewhere."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from evidence.verify import anchoring, bag, container, dsse, envelope, jcs, layout, note, page
 from evidence.verify.anchoring import Anchor
@@ -29,7 +29,8 @@ fit the manifest. It does not show who made it.
 
 @dataclass(frozen=True)
 class Material:
-    """Everything that goes into a bundle. `events` and `leaves` are exact bytes, in log order.
+    """Everything that goes into a bundle. `events` and `leaves` are exact bytes, in log order; `exhibits` are documents
+    that they name, by SHA-256.
 
     A run and the part of it up to an approval are proven by `proofs`, a period grows from its `frontier`.
     """
@@ -49,6 +50,7 @@ class Material:
     run: str = ""
     request: str = ""
     frontier: Sequence[bytes] = ()
+    exhibits: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def assemble(material: Material, signer: Signer) -> bytes:
@@ -100,6 +102,7 @@ def files_of(material: Material) -> dict[str, bytes]:
         layout.KEYRING: material.keyring,
         layout.DISCLOSURES: _lines([item.line() for item in material.disclosures]),
         layout.VERIFY: VERIFY_TEXT.encode(),
+        **{layout.REPLAY + digest: content for digest, content in material.exhibits.items()},
         **notes,
         **({layout.ANCHORS: anchoring.encode(material.anchors)} if material.anchors else {}),
     }

@@ -5,13 +5,11 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
-
 from controlplane.lib.events import Committed
 from evidence import shredding
 from evidence.models import Content, ShredKey
 from evidence.verify import commitment, envelope
-from tenants import payloads, quick, scope
+from tenants import opting, payloads, quick
 
 
 class Sealer:
@@ -62,9 +60,7 @@ class Sealer:
 
     @cached_property
     def _keeps_content(self) -> bool:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT keep_content FROM tenants_tenant WHERE id = %s", [scope.current()])
-            return bool(cursor.fetchone()[0])
+        return opting.keeps_content()
 
 
 class Committer:

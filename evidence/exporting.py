@@ -5,7 +5,7 @@ from itertools import pairwise
 from uuid import UUID
 
 from controlplane.lib import clock
-from evidence import keyrings, recording, shredding
+from evidence import keyrings, ports, recording, shredding
 from evidence.bundling import Material, assemble
 from evidence.errors import NotSealed
 from evidence.models import Checkpoint, Content, Event, Leaf, RunHead
@@ -38,6 +38,7 @@ def _material(
 ) -> Material:
     stored, size = StoredNodes(head.log_id), heads[-1].size
     shred_key = shredding.find(head.pk)
+    opened = disclosures([row.pk for row in rows], shred_key) if shred_key is not None else []
     return Material(
         origin=recording.origin_of(scope.current(), head.log_id),
         run=str(head.pk),
@@ -47,7 +48,8 @@ def _material(
         notes=[checkpoint.note for checkpoint in heads],
         consistency=_consistency([row.size for row in heads], known_sizes, stored),
         keyring=keyring.encode(),
-        disclosures=_disclosures(rows, shred_key) if shred_key is not None else [],
+        disclosures=opened,
+        exhibits=_exhibits(rows) if opened else {},
         erased=_committed(rows) if shred_key is None else 0,
         generated_at=clock.now_ms(),
     )
@@ -75,13 +77,18 @@ def _consistency(
     return {(old, new): merkle.consistency_path(old, new, stored) for old, new in sorted(pairs)}
 
 
+def _exhibits(rows: Sequence[Event]) -> dict[str, bytes]:
+    """What opened content is played again with; without it nobody needs them."""
+    return dict(ports.exhibits.get()([envelope.parse_event(bytes(row.body)) for row in rows]))
+
+
 def _committed(rows: Sequence[Event]) -> int:
     return sum(1 for row in rows for _ in envelope.parse_event(bytes(row.body)).commitments())
 
 
-def _disclosures(rows: Sequence[Event], shred_key: bytes) -> list[Disclosure]:
-    """What the tenant opted to keep and is still there; what has expired stays withheld."""
-    kept = Content.objects.filter(event_id__in=[row.pk for row in rows]).order_by("event_id", "path")
+def disclosures(event_ids: Sequence[UUID], shred_key: bytes) -> list[Disclosure]:
+    """What the tenant opted to keep of these events and is still there; what has expired stays withheld."""
+    kept = Content.objects.filter(event_id__in=event_ids).order_by("event_id", "path")
     opened = [_open(item, shred_key) for item in kept]
     return [item for item in opened if item is not None]
 

@@ -90,6 +90,19 @@ def open_verified(content: bytes, *, keys: Mapping[str, ec.EllipticCurvePublicKe
     signed = _signed_hashes(files.pop(SIGNATURES, b""), keys)
     if signed != {name: sha256_hex(body) for name, body in files.items()}:
         raise BundleInvalid("the files are not those that were signed")
+    return _contents(files, content)
+
+
+def open_named(content: bytes, *, sha256: str) -> Contents:
+    """The contents of a bundle whose digest is on record; no key is needed. Raises BundleInvalid for any other."""
+    if sha256_hex(content) != sha256:
+        raise BundleInvalid("another bundle than the one on record")
+    files = _unpack(content)
+    files.pop(SIGNATURES, None)
+    return _contents(files, content)
+
+
+def _contents(files: dict[str, bytes], content: bytes) -> Contents:
     manifest = _json(files.pop(MANIFEST, b""))
     if manifest.get("roots") != [ROOT]:
         raise BundleInvalid("the bundle claims other roots")

@@ -34,6 +34,8 @@ class DryRunMade:
 @event("run.started")
 @dataclass(frozen=True)
 class RunStarted:
+    """`ground`: what the run stands on beyond its definition, as replay needs it (`workflows.replay`)."""
+
     run_id: UUID
     workflow: str
     version: str
@@ -46,6 +48,7 @@ class RunStarted:
     redrive_of: UUID | None
     parent_run_id: UUID | None = None
     parent_step: str | None = None
+    ground: Committed | None = None
 
 
 @event("run.step_settled")
@@ -222,10 +225,26 @@ class RedriveMoved:
     counts: dict[str, int]
 
 
+@event("run.replayed")
+@dataclass(frozen=True)
+class RunReplayed:
+    """Somebody had the record of a run played again; `other`: under which other version or policy."""
+
+    run_id: UUID
+    level: str
+    verdict: str
+    events: int
+    same: int
+    other: str | None
+
+
 @event("run.closed")
 @dataclass(frozen=True)
 class RunClosedEvent:
-    """Totals: steps by state, effects that landed, money in micro-USD (None: not known), time in ms."""
+    """Totals: steps by state, effects that landed, money in micro-USD (None: not known), time in ms.
+
+    `tape`: what the engine learned from outside at every look, for tenants that keep content.
+    """
 
     state: str
     code: str | None
@@ -236,3 +255,4 @@ class RunClosedEvent:
     elapsed_ms: int
     human_wait_ms: int
     write_back_ms: int | None
+    tape: Committed | None = None

@@ -141,6 +141,7 @@ class Run(Moving):
     on_behalf_of = models.UUIDField(null=True)
     pins = models.JSONField(default=dict)
     policy_revision = models.CharField(max_length=80, blank=True)
+    tape = models.JSONField(null=True, help_text="what its looks have learned so far; none when it is not recorded")
 
     received_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True)

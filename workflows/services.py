@@ -174,6 +174,8 @@ def settle_by_person(*, run_id: UUID, answer: str, reason: str, actor: Actor) ->
         raise NotAttended(f"the run is {run.state}")
     tell(RunSettledByPerson(answer, reason[:500]), run, actor)
     work = Work.of(run)
+    work.begin("settled")
+    work.look |= {"settled": answer} if work.look else {}
     ending.close(work, ANSWERS[answer], "", detail=reason)
     flush([work])
 

@@ -11,16 +11,16 @@ from connectors import registry
 from connectors.gateway import history
 from connectors.ports import Delivery
 from controlplane.lib import clock, ids
-from controlplane.lib.canonical import Json, canonical, digest, sha256_hex
+from controlplane.lib.canonical import canonical, digest, sha256_hex
 from controlplane.lib.errors import LostRace
 from controlplane.lib.events import Committed
 from controlplane.lib.logs import get_logger
 from evidence.recording import Entry
 from evidence.services import record_many
-from tenants import payloads, quick
+from tenants import opting, payloads, quick
 from tenants.actors import Actor
 from tenants.models import Environment
-from workflows import pinning, wakeups
+from workflows import grounds, pinning, wakeups
 from workflows.definition.expressions import ExpressionError, Names, fill
 from workflows.definition.model import Definition, OnFailure, StepSpec
 from workflows.errors import NotATicket, StartKeyReused, WorkflowUnknown
@@ -99,6 +99,7 @@ class _Ground:
     def __init__(self) -> None:
         self.environment = cache(lambda pk: Environment.objects.get(pk=pk))
         self.newest = cache(newest)
+        self.keeps_content = cache(opting.keeps_content)
         self._pins: dict[tuple[UUID, UUID], dict[str, Any]] = {}
 
     def pins(self, definition: Definition, version: WorkflowVersion, workspace_id: UUID) -> dict[str, Any]:
@@ -117,7 +118,8 @@ def _sketched(order: Order, ground: _Ground) -> tuple[Run, list[Step]]:
     check_inputs(definition, order.trigger)
     run = _draft(order, environment, version, definition)
     run.pins = ground.pins(definition, version, environment.workspace_id)
-    return run, _steps(run, definition, order.kept)
+    run.tape = [] if ground.keeps_content() else None
+    return run, steps_of(run, definition, order.kept)
 
 
 def by_webhook(delivery: Delivery) -> None:
@@ -279,7 +281,8 @@ def _same_order(known: Run, draft: Run) -> Run:
     return known
 
 
-def _steps(run: Run, definition: Definition, kept: Mapping[str, Step]) -> list[Step]:
+def steps_of(run: Run, definition: Definition, kept: Mapping[str, Step]) -> list[Step]:
+    """The rows of the steps of a run that has its pins. `kept`: steps of an earlier run that are not done again."""
     return [_step(run, spec, position, kept.get(spec.id)) for position, spec in enumerate(definition.steps)]
 
 
@@ -302,24 +305,26 @@ def _step(run: Run, spec: StepSpec, position: int, kept: Step | None) -> Step:
 
 
 def _told(run: Run, order: Order) -> Entry:
-    return Entry(_started(run, order), order.starter, run.workspace_id, run.pk)
+    event = started(run, order.trigger, grounds.document(run, order.kept))
+    return Entry(event, order.starter, run.workspace_id, run.pk)
 
 
-def _started(run: Run, order: Order) -> RunStarted:
-    trigger: Json = order.trigger
+def started(run: Run, trigger: Mapping[str, Any], ground: Mapping[str, Any]) -> RunStarted:
+    """What the record is told of the beginning of a run."""
     return RunStarted(
         run_id=run.pk,
         workflow=run.workflow_name,
         version=run.workflow_version,
         definition_digest=run.version.digest,
         environment=run.environment.slug,
-        trigger=Committed(canonical(trigger)),
+        trigger=Committed(canonical(dict(trigger))),
         ticket=run.ticket_number or run.ticket_id or None,
         tools={tool: f"{pin['version']} {pin['manifest_digest']}" for tool, pin in _tools(run)},
         models=run.pins["models"],
         redrive_of=run.redrive_of,
         parent_run_id=run.parent_run_id,
         parent_step=run.parent_step or None,
+        ground=Committed(canonical(dict(ground))),
     )
 
 

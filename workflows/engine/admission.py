@@ -1,6 +1,6 @@
 """May this run start at all? The policy decides once, before the first step; doubt means no."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import cache
 from typing import Any
@@ -12,6 +12,7 @@ from policies.types import Asked, Decision, Effect
 from tenants.models import Membership
 from workflows import locks
 from workflows.engine import ending
+from workflows.engine.answers import decision_document
 from workflows.engine.door import Decide
 from workflows.engine.work import Work
 from workflows.types import RunState
@@ -23,14 +24,17 @@ def admitted(works: Sequence[Work], decide: Decide) -> list[Work]:
     """Those that go on: the others were turned away or have to come again later. A run that has started is not
     asked about anew."""
     new = [work for work in works if work.run.state == RunState.QUEUED and not work.run.stop]
-    refused = {id(work) for work, decision in zip(new, asked(new, decide), strict=True) if not _admit(work, decision)}
+    decisions = asked(new, decide)
+    for work, decision in zip(new, decisions, strict=True):
+        work.tape.note("decision", decision_document(decision))
+    refused = {id(work) for work, decision in zip(new, decisions, strict=True) if not _admit(work, decision)}
     return [work for work in works if id(work) not in refused]
 
 
 def asked(works: Sequence[Work], decide: Decide) -> list[Decision]:
     """What the policy says about starting these runs."""
     roles = cache(roles_of)
-    questions = [_question(work, roles(work.run.starter_id, work.run.workspace_id)) for work in works]
+    questions = [_question(work, starters_roles(work, roles)) for work in works]
     return decide(questions, actor=works[0].engine) if works else []
 
 
@@ -94,6 +98,12 @@ def _document(work: Work, roles: list[str], action: str, resource: dict[str, Any
         "approvals": [],
         "action_digest": "",
     }
+
+
+def starters_roles(work: Work, roles: Callable[[UUID, UUID], list[str]]) -> list[str]:
+    """Those of who started the run, read by `roles`."""
+    found: list[str] = work.tape.learn("roles", lambda: roles(work.run.starter_id, work.run.workspace_id))
+    return found
 
 
 def roles_of(user_id: UUID, workspace_id: UUID) -> list[str]:

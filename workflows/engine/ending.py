@@ -1,6 +1,8 @@
 """How a run stops: turning back, needing a person, closing with its totals."""
 
 from collections import Counter
+from dataclasses import asdict
+from functools import partial
 
 from metering.services import run_cost
 from metering.types import CostOfRun
@@ -32,7 +34,8 @@ def close(work: Work, state: RunState, code: str, *, detail: str = "") -> None:
     words = (detail or _why(work, code or run.code) or run.detail)[:500]
     move_run(run, state, **_FREE, **reason, detail=words, closed_at=work.now)
     work.record(_totals(work))
-    sub_runs.tell_others(run, below=any(step.child_run_id for step in work.steps.values()))
+    below = any(step.child_run_id for step in work.steps.values())
+    work.tape.act(partial(sub_runs.tell_others, run, below=below))
     work.closed = True
 
 
@@ -61,7 +64,9 @@ def _totals(work: Work) -> RunClosedEvent:
 def _cost(work: Work) -> CostOfRun:
     """A run that called nothing has cost nothing; no need to look."""
     called = any(step.call_id or step.tool for step in work.steps.values())
-    return run_cost(work.run.pk) if called else CostOfRun(0, 0, 0, 0, complete=True)
+    if not called:
+        return CostOfRun(0, 0, 0, 0, complete=True)
+    return CostOfRun(**work.tape.learn("cost", lambda: asdict(run_cost(work.run.pk))))
 
 
 def _milliseconds(work: Work) -> int:

@@ -12,13 +12,15 @@ from evidence.recording import Entry
 from evidence.services import record_many
 from tenants import payloads, rows
 from workflows import locks, wakeups
-from workflows.engine import forgetting
+from workflows.engine import forgetting, remembering
 from workflows.engine.work import Work
 from workflows.models import Moving, Run, Step
 
 
 def flush(works: Sequence[Work]) -> None:
     """Write everything that these works collected; raises LostRace. Call it last inside their transaction."""
+    for work in works:
+        remembering.remember(work)
     payloads.put_many([content for work in works for content in work.kept])
     _write(Run, [work.run for work in works], ("state", "fence"))
     locks.hold(*Step.objects.bulk_create([step for work in works for step in work.added]))

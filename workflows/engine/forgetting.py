@@ -4,15 +4,14 @@ from collections.abc import Sequence
 
 from django.db.models import QuerySet
 
-from tenants import payloads, scope
-from tenants.models import Tenant
+from tenants import opting, payloads
 from workflows.models import Run, Step
 from workflows.types import OPEN_RUN_STATES
 
 
 def forget(closed: Sequence[Run]) -> None:
     """Erase what only these runs, closed in this transaction, refer to."""
-    if not closed or Tenant.objects.filter(pk=scope.current(), keep_content=True).exists():
+    if not closed or opting.keeps_content():
         return
     ids = [run.pk for run in closed]
     mine = _digests(Run.objects.filter(pk__in=ids))

@@ -4,11 +4,14 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
+from uuid import UUID
 
 from connectors.calls import CallState
+from controlplane.lib.canonical import digest
 from workflows import starting
 from workflows.definition.model import StepKind
 from workflows.engine import loops, sub_runs
+from workflows.engine.answers import sub_run_document, sub_run_of
 from workflows.engine.arguments import filled, text_of
 from workflows.engine.outward import Outward, Verb, outward, recalling
 from workflows.engine.picture import RECALLED
@@ -104,14 +107,21 @@ def _rung(work: Work, step: Step) -> Result:
 
 def _start_sub_run(work: Work, step: Step) -> Result:
     """The child comes into being with the parent's note of it: neither is ever without the other."""
-    child = starting.begin(order_of(work, step))
-    work.record(SubRunStarted(step.key, child.pk, child.workflow_name, child.workflow_version))
-    about: dict[str, Any] = {"child_run_id": child.pk, "started_at": work.now, "attempts": 1}
+    trigger = filled(work, step)
+    child = work.tape.learn(f"sub-run {step.key} {digest(trigger)}", lambda: _begun(work, step, trigger))
+    child_id = UUID(child["id"])
+    work.record(SubRunStarted(step.key, child_id, child["workflow"], child["version"]))
+    about: dict[str, Any] = {"child_run_id": child_id, "started_at": work.now, "attempts": 1}
     move_step(step, StepState.WAITING, waits_for=WaitReason.SUB_RUN, **about)
     return Next.AGAIN
 
 
-def order_of(work: Work, step: Step) -> starting.Order:
+def _begun(work: Work, step: Step, trigger: dict[str, Any]) -> dict[str, str]:
+    child = starting.begin(order_of(work, step, trigger))
+    return {"id": str(child.pk), "workflow": child.workflow_name, "version": child.workflow_version}
+
+
+def order_of(work: Work, step: Step, trigger: dict[str, Any]) -> starting.Order:
     """What a step of kind run starts."""
     run = work.run
     pin = run.pins["steps"][step.parent_key or step.key]
@@ -119,7 +129,7 @@ def order_of(work: Work, step: Step) -> starting.Order:
         workflow=pin["workflow"],
         version=WorkflowVersion.objects.get(pk=pin["version_id"]),
         environment_id=run.environment_id,
-        trigger=filled(work, step),
+        trigger=trigger,
         starter=work.starter,
         key=f"{run.pk}:{step.key}",
         received_at=work.now,
@@ -132,7 +142,9 @@ def _look(work: Work, step: Step) -> Result:
     """See how the sub-run stands. Its row is only read: it tells when there is something new."""
     if step.child_run_id is None:
         raise ValueError(f"step {step.key} has no sub-run")
-    land_sub_run(work, step, sub_runs.status_of(step.child_run_id))
+    child_id = step.child_run_id
+    told = work.tape.learn(f"sub-run of {step.key}", lambda: sub_run_document(sub_runs.status_of(child_id)))
+    land_sub_run(work, step, sub_run_of(told))
     return Next.AGAIN
 
 

@@ -13,26 +13,18 @@ from controlplane.lib.errors import LostRace
 from controlplane.lib.logs import bind, get_logger
 from workflows import locks
 from workflows.backoff import delay_s
-from workflows.engine import letters, permits
-from workflows.engine.admission import admitted
+from workflows.engine import looking
+from workflows.engine.answers import Answer
 from workflows.engine.door import Decide, Gateway
 from workflows.engine.flushing import flush
-from workflows.engine.outward import Answer, Outward, make
-from workflows.engine.performing import perform
-from workflows.engine.result import Next
-from workflows.engine.settling import settle
+from workflows.engine.outward import Outward, make
 from workflows.engine.work import Work
 from workflows.locks import Lease
-from workflows.plan import plan
 
 log = get_logger(__name__)
 
 BUDGET_S = 25.0
 """After that a run hands over to the next worker, so that others get their turn."""
-
-MOST_CRASHES = 5
-MOST_MOVES = 5000
-"""In one look: a loop of 500 computations one by one needs some 1,000."""
 
 
 @dataclass(frozen=True)
@@ -95,11 +87,9 @@ class Engine:
         works = Work.load_all(leases)
         for work in works:
             work.decide = self.decide
-        going = admitted(works, self.decide)
-        permits.ask_ahead(going)
-        begun = [(work.lease, _next(work)) for work in going]
+        begun = looking.first(works, self.decide)
         flush(works)
-        return [(lease, call) for lease, call in begun if call is not None]
+        return [(work.lease, call) for work, call in begun if call is not None]
 
 
 @transaction.atomic(durable=True)
@@ -111,24 +101,12 @@ def _look(lease: Lease, made: Outward, answer: Answer, *, hand_over: bool, decid
     """
     work = Work.load(lease)
     work.decide = decide
-    settle(work, work.steps[made.step], answer)
-    call = _next(work)
+    call = looking.answered(work, made.step, answer)
     if call is not None and hand_over:
         _hand_over(work)
         call = None
     flush([work])
     return call
-
-
-def _next(work: Work) -> Outward | None:
-    """Perform moves until one is a call, or until there is nothing to do."""
-    for _ in range(MOST_MOVES):
-        result = perform(work, plan(work.view())[0])
-        if isinstance(result, Outward):
-            return result
-        if result is Next.STOP:
-            return None
-    raise RuntimeError("the plan of this run does not come to an end")
 
 
 def _hand_over(work: Work) -> None:
@@ -161,8 +139,7 @@ def _after_a_fault(lease: Lease) -> None:
     """The engine itself failed: later again, ever slower, and after some times a person gets to know."""
     work = Work.load(lease)
     crashes = work.run.crashes
-    if crashes >= MOST_CRASHES:
-        letters.dead_letter(work, None, code="engine_fault")
+    looking.faulted(work)
     again = work.now + timedelta(seconds=delay_s(crashes, jitter=0.5))
     locks.let_go(work.run, wake_at=again, crashes=crashes)
     flush([work])

@@ -4,16 +4,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
-from typing import TypeAlias
 from uuid import UUID
 
 from connectors.calls import CallSpec, CallStatus, Lane
 from controlplane.lib.errors import DomainError
 from tenants.actors import Actor
 from workflows.engine import sub_runs
+from workflows.engine.answers import Answer, Refusal, SubRunStatus
 from workflows.engine.arguments import arguments
 from workflows.engine.door import Gateway
-from workflows.engine.sub_runs import SubRunStatus
 from workflows.engine.work import Work
 from workflows.models import Step
 
@@ -40,18 +39,6 @@ class Outward:
     starter: Actor
     spec: CallSpec | None = None
     call_id: UUID | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """The gateway did not take it. `passing`: a race or a missing part, worth another try soon."""
-
-    code: str
-    detail: str
-    passing: bool
-
-
-Answer: TypeAlias = CallStatus | SubRunStatus | Refusal
 
 
 def outward(work: Work, step: Step, verb: Verb) -> Outward:

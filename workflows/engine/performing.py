@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -122,12 +123,18 @@ def _drop(work: Work, move: Drop) -> Result:
     """Nobody is asked any longer about what will not be done. What a worker sent that died before it could say so was
     done: it is found out first."""
     step = work.steps[move.step]
-    if step.kind == StepKind.CALL and may_have_landed(idempotency_key=call_key(work, step)):
+    if step.kind == StepKind.CALL and _may_have_landed(work, step):
         return _tried(work, step, kinds.ask)
     if step.request_id is not None:
-        approvals.void(request_id=step.request_id, reason="the run was stopped", actor=work.engine)
+        void = partial(approvals.void, request_id=step.request_id, reason="the run was stopped", actor=work.engine)
+        work.tape.act(void)
     give_up(work, step, code=DROPPED)
     return Next.AGAIN
+
+
+def _may_have_landed(work: Work, step: Step) -> bool:
+    key = call_key(work, step)
+    return bool(work.tape.learn(f"landed {key}", lambda: may_have_landed(idempotency_key=key)))
 
 
 def _turn_back(work: Work, move: TurnBack) -> Result:
@@ -174,7 +181,7 @@ def _park(work: Work, move: Park) -> Result:
     if run.state == RunState.QUEUED:
         _running(run, work)
     if move.reason is WaitReason.PARENT and run.waits_for != WaitReason.PARENT:
-        sub_runs.tell_others(run)
+        work.tape.act(partial(sub_runs.tell_others, run))
     state = run.state if run.state == RunState.COMPENSATING else RunState.WAITING
     since = {"waiting_since": work.now} if move.reason is WaitReason.APPROVAL and not run.waiting_since else {}
     free: dict[str, Any] = {"lease_until": None, "wake_at": move.until, "crashes": 0}

@@ -14,6 +14,7 @@ from policies.asking import Occasion
 from policies.types import Asked, Decision, Effect
 from workflows.definition.model import StepKind
 from workflows.engine import admission
+from workflows.engine.answers import decision_document
 from workflows.engine.work import Work
 from workflows.models import Step
 from workflows.plan import Ready, plan
@@ -50,7 +51,9 @@ def ask_ahead(works: Sequence[Work]) -> None:
 
 def asks(work: Work) -> bool:
     """Whether the policy has rules for steps: the one that admitted the run had, or the last one seen here has."""
-    return work.run.step_rules or Asked.STEPS in active.last_asked(work.run.environment_id)
+    if work.run.step_rules:
+        return True
+    return bool(work.tape.learn("step rules", lambda: Asked.STEPS in active.last_asked(work.run.environment_id)))
 
 
 def _first(work: Work) -> Iterable[Step]:
@@ -79,9 +82,10 @@ def _ask(wanted: Sequence[tuple[Work, Step]]) -> None:
     if first.decide is None:
         raise RuntimeError("a run is moved and nobody was named who decides")
     roles = cache(admission.roles_of)
-    questions = [_question(work, step, roles(work.run.starter_id, work.run.workspace_id)) for work, step in wanted]
+    questions = [_question(work, step, admission.starters_roles(work, roles)) for work, step in wanted]
     decisions = first.decide(questions, actor=first.engine)
     for (work, step), decision in zip(wanted, decisions, strict=True):
+        work.tape.note("decision", decision_document(decision))
         work.permits[step.key] = decision
 
 

@@ -7,9 +7,8 @@ from typing import Any
 from connectors.calls import CallStatus
 from workflows.backoff import USUAL, next_try
 from workflows.engine import letters
-from workflows.engine.outward import Answer, Refusal
+from workflows.engine.answers import Answer, Refusal, SubRunStatus
 from workflows.engine.picture import RECALLED
-from workflows.engine.sub_runs import SubRunStatus
 from workflows.engine.work import Work
 from workflows.events import StepSettled
 from workflows.locks import change, move_step
@@ -20,6 +19,7 @@ from workflows.types import StepState, WaitReason
 SOON_S = 2.0
 UNDO_RETRIES = 8
 UNDO_TIMEOUT_S = 24 * 3600
+_FINE = 1_000_000
 
 _LANDED = frozenset({StepState.SUCCEEDED, StepState.CONFLICT})
 _ENDS = frozenset({StepState.SUCCEEDED, StepState.FAILED, StepState.COMPENSATED, StepState.CONFLICT})
@@ -146,6 +146,7 @@ def _due(work: Work, step: Step, status: CallStatus, landing: Landing) -> dateti
 def _after_back_off(work: Work, step: Step, status: CallStatus) -> datetime | None:
     spec = work.spec(step)
     back = step.state == StepState.COMPENSATING
+    jitter = work.tape.learn("jitter", lambda: random.randrange(_FINE))  # noqa: S311 - spreads load, guards nothing
     return next_try(
         attempt=step.attempts,
         max_retries=UNDO_RETRIES if back else spec.max_retries,
@@ -154,7 +155,7 @@ def _after_back_off(work: Work, step: Step, status: CallStatus) -> datetime | No
         timeout_s=UNDO_TIMEOUT_S if back else spec.timeout_s,
         now=work.now,
         not_before=status.retry_at,
-        jitter=random.random(),  # noqa: S311 - spreads load, guards nothing
+        jitter=jitter / _FINE,
     )
 
 

@@ -4,7 +4,6 @@ What one has to say to the other is said after the commit that makes it true, in
 is lost in between, the sweeper finds by the rows (`catch_up`).
 """
 
-from dataclasses import dataclass
 from functools import partial
 from uuid import UUID
 
@@ -15,6 +14,7 @@ from evidence.services import record
 from tenants import scope
 from tenants.actors import Actor
 from workflows import locks, wakeups
+from workflows.engine.answers import SubRunStatus
 from workflows.events import RunRecalled
 from workflows.models import Run, Step
 from workflows.types import CLOSED_RUN_STATES, ENGINE_RUN_STATES, RunState, Stop, WaitReason
@@ -22,20 +22,6 @@ from workflows.types import CLOSED_RUN_STATES, ENGINE_RUN_STATES, RunState, Stop
 BATCH = 500
 
 _WORST_FIRST = ("FAILED", "CONFLICT", "OFFSET", "RESTORED")
-
-
-@dataclass(frozen=True, slots=True)
-class SubRunStatus:
-    """Where a sub-run stands. `is_done`: all its steps are done, its effects stand and it waits for its parent;
-    `label`: the worst of how its undone effects left their targets."""
-
-    state: RunState
-    is_done: bool
-    effects: int
-    code: str
-    detail: str
-    label: str
-    output_digest: str
 
 
 def status_of(run_id: UUID) -> SubRunStatus:

@@ -12,10 +12,13 @@ from controlplane.lib.errors import LostRace
 from policies.types import Decision
 from tenants import payloads, quick, scope
 from tenants.actors import Actor
+from tenants.errors import PayloadExpired
 from workflows import halting, locks
 from workflows.definition.model import Definition, StepSpec
+from workflows.engine.answers import Answer, answer_document
 from workflows.engine.door import Decide
 from workflows.engine.picture import is_awaited, picture
+from workflows.engine.tape import Recorder, Tape, look_document
 from workflows.models import Run, Step
 from workflows.pinned import pinned
 from workflows.plan import RunView
@@ -30,7 +33,7 @@ class Work:
 
     Rows move in memory; content (`keep`), events (`record`), new steps (`add`) and the wish to be woken again
     (`ring`) are collected. `flushing.flush` writes all of it at the end of the look. `permits`: what policy has said
-    of steps in this look.
+    of steps in this look. `tape`: what it asks outside while it is made; `look`: how it began, with its answer.
     """
 
     run: Run
@@ -44,6 +47,8 @@ class Work:
     closed: bool = False
     decide: Decide | None = None
     permits: dict[str, Decision] = field(default_factory=dict)
+    tape: Tape = field(default_factory=Recorder)
+    look: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def load(cls, lease: locks.Lease) -> "Work":
@@ -78,13 +83,22 @@ class Work:
     def lease(self) -> locks.Lease:
         return locks.Lease(self.run.pk, self.run.fence)
 
+    def begin(self, kind: str, step: str = "", answer: Answer | None = None) -> None:
+        """Note how this look begins, if the run is recorded."""
+        if self.run.tape is None:
+            return
+        due = [step.key for step in self.steps.values() if step.due_at is not None and step.due_at <= self.now]
+        self.look = look_document(kind, self.now, self.run, sorted(due))
+        if answer is not None:
+            self.look |= {"step": step, "answer": answer_document(answer)}
+
     def again(self) -> None:
         """Look once more: something happened before this work was loaded.
 
         A decision can come between the gateway's answer and our note of which request the step waits for: it
         then finds no step to make due. So whatever waits for people or for another run is asked about once more.
         """
-        self.now = clock.now()
+        self.now = datetime.fromisoformat(self.tape.learn("now", lambda: clock.now().isoformat()))
         locks.change(self.run, nudged=False)
         for step in self.steps.values():
             if step.waits_for in _FOR_OTHERS:
@@ -111,8 +125,16 @@ class Work:
     def content(self, digest: str) -> Any:
         """A payload as JSON, read once; raises PayloadExpired."""
         if digest not in self.contents:
-            self.contents[digest] = payloads.get_json(digest)
+            self.contents[digest] = self._read(digest)
         return self.contents[digest]
+
+    def _read(self, digest: str) -> Any:
+        """Only that it is gone is worth a note: where it came from is on record."""
+        try:
+            return payloads.get_json(digest)
+        except PayloadExpired as gone:
+            self.tape.note(f"content {digest}", {"refused": [gone.code, gone.detail]})
+            raise
 
     def spec(self, step: Step) -> StepSpec:
         """What the definition says of a step; an item is what its loop is."""
@@ -145,7 +167,7 @@ class Work:
     def written(self) -> None:
         """The database has all of it: what changes from here on is new."""
         locks.hold(self.run, *self.steps.values())
-        self.kept, self.events, self.added = [], [], []
+        self.kept, self.events, self.added, self.look = [], [], [], {}
         self.rings = self.closed = False
 
     def view(self) -> RunView:
@@ -155,8 +177,16 @@ class Work:
     def _deadline(self) -> datetime | None:
         """Whether the kill switch held the run matters only once its time seems over."""
         at = self.run.deadline_at
-        return at if at is None or at > self.now else halting.deadline_of(self.run, self.now)
+        if at is None or at > self.now:
+            return at
+        return datetime.fromisoformat(self.tape.learn("deadline", self._held_deadline))
+
+    def _held_deadline(self) -> str:
+        at = halting.deadline_of(self.run, self.now)
+        if at is None:
+            raise ValueError("a run that has a deadline keeps it")
+        return at.isoformat()
 
     @cached_property
     def _awaited(self) -> bool:
-        return is_awaited(self.run)
+        return self.run.parent_run_id is not None and bool(self.tape.learn("awaited", lambda: is_awaited(self.run)))

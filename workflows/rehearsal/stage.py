@@ -178,7 +178,7 @@ class Stage:
     def _sub_run(self, step: Step) -> list[Scene]:
         """The steps of the other workflow, played as part of this dry run."""
         with transaction.atomic():
-            inner = rows_of(kinds.order_of(self.work, step))
+            inner = rows_of(kinds.order_of(self.work, step, filled(self.work, step)))
         run = inner.run
         run.step_rules = self.work.run.step_rules
         prefix = f"{self._name(step)}/"

@@ -23,6 +23,7 @@ from tenants.roles import Role
 from tests import gateway_ground as ground
 from tests import stand_ins
 from tests.conftest import _grant
+from tests.integration.workflows import replaying
 from tests.integration.workflows.double import Scripted
 from tests.integration.workflows.flow import CHILD, PARENT, Flow
 from tests.stand_ins import StandIns
@@ -129,6 +130,7 @@ def unruled(world: SimpleNamespace, vendors: StandIns, actor_of: Callable[..., A
             workspace_id=side.workspace.id, source=library.source("itsm-triage"), actor=floor.alice
         )
         yield floor
+        replaying.every_run_comes_out_the_same()
 
 
 @pytest.fixture

@@ -1,0 +1,21 @@
+"""Reading the record of one run with what of its content is open, for whoever plays it again."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from evidence import exporting, shredding
+from evidence.models import Event as Row
+from evidence.verify import envelope
+from evidence.verify.disclosure import Disclosure
+
+
+def events_of(run_id: UUID) -> list[envelope.Event]:
+    """The events of a run, in their order. In an open transaction."""
+    rows = Row.objects.filter(run_id=run_id).order_by("run_seq")
+    return [envelope.parse_event(bytes(body)) for body in rows.values_list("body", flat=True)]
+
+
+def opened(run_id: UUID, events: Sequence[envelope.Event]) -> list[Disclosure]:
+    """What the tenant keeps of the content of these events of a run; nothing once it was erased."""
+    shred_key = shredding.find(run_id)
+    return [] if shred_key is None else exporting.disclosures([UUID(event.id) for event in events], shred_key)
