@@ -192,5 +192,19 @@ def endpoint(token: str, scheme: str) -> WebhookEndpoint:
     return found
 
 
+def listening_endpoints() -> list[WebhookEndpoint]:
+    """Where a line of Socket Mode is wanted, of the entered tenant."""
+    rows = WebhookEndpoint.objects.select_related("instance", "service")
+    return list(rows.filter(scheme=WebhookEndpoint.Scheme.SLACK_SOCKET, enabled=True, instance__enabled=True))
+
+
+def listening_endpoint(endpoint_id: UUID) -> WebhookEndpoint:
+    """One of them; raises EndpointNotFound."""
+    found = next((one for one in listening_endpoints() if one.pk == endpoint_id), None)
+    if found is None:
+        raise EndpointNotFound()
+    return found
+
+
 def slack_identity(team_id: str, slack_user_id: str) -> SlackIdentity | None:
     return SlackIdentity.objects.select_related("user").filter(team_id=team_id, slack_user_id=slack_user_id).first()

@@ -14,6 +14,7 @@ from connectors.calls import FINAL, CallSpec, CallState, CallStatus, Lane
 from connectors.gateway import proposal, tools
 from connectors.models import ApprovalCard, ConnectorInstance, ToolCall
 from connectors.slack import blocks
+from connectors.slack.clicks import Place
 from controlplane.lib import clock
 from controlplane.lib.errors import DomainError
 from controlplane.lib.logs import get_logger
@@ -59,6 +60,18 @@ def _behind(limit: int) -> list[UUID]:
     recent = ApprovalRequest.objects.filter(opened_at__gt=clock.now() - timedelta(days=1))
     stale = recent.exclude(Exists(current.exclude(message_ts=""))).exclude(Exists(given_up))
     return list(stale.order_by("opened_at").values_list("pk", flat=True)[:limit])
+
+
+@transaction.atomic
+def stands_at(request_id: UUID, instance: ConnectorInstance, place: Place) -> bool:
+    """Whether the request's card of this instance is the message that a button was pressed in.
+
+    People are faster than we are: until the message's ts is written down, the marker of its post says the same.
+    """
+    card = ApprovalCard.objects.select_related("post_call").filter(request_id=request_id, instance=instance).first()
+    if card is None or card.channel != place.channel:
+        return False
+    return place.ts == card.message_ts if card.message_ts else place.marker == card.post_call.marker
 
 
 def button_value(request: ApprovalRequest) -> str:

@@ -294,6 +294,7 @@ class WebhookEndpoint(TenantModel):
     class Scheme(models.TextChoices):
         STANDARD = "standard", "Standard Webhooks"
         SLACK = "slack", "Slack interactivity"
+        SLACK_SOCKET = "slack-socket", "Slack Socket Mode"
 
     name = models.SlugField(max_length=48)
     scheme = models.CharField(max_length=16, choices=Scheme.choices, default=Scheme.STANDARD)
@@ -351,7 +352,7 @@ class SlackIdentity(TenantModel):
 
 
 class SlackDelivery(TenantModel):
-    """A signed request of Slack that was taken in; the same bytes again are answered, not repeated."""
+    """What names an interaction of Slack that was taken in; the same one again is answered, not repeated."""
 
     endpoint = models.ForeignKey(WebhookEndpoint, on_delete=models.PROTECT, related_name="+")
     digest = models.CharField(max_length=64)

@@ -21,6 +21,7 @@ SERVICENOW_PEOPLE = {
 }
 
 SLACK_BOT_TOKEN = "xoxb-sandbox-interlock"
+SLACK_APP_TOKEN = "xapp-1-A0INTERLOCK-sandbox"
 SLACK_SIGNING_SECRET = "sandbox-slack-signing-secret"
 SLACK_TEAM = "T0ACME"
 SLACK_APP = "A0INTERLOCK"

@@ -156,13 +156,24 @@ def _redeliver(world: World, request: Request) -> Response:
 
 
 def _configure_slack(world: World, request: Request) -> Response:
-    """`{"interactivity_url"?, "signing_secret"?, "revoke"?, "unlimited"?}`."""
+    """`{"interactivity_url"?, "signing_secret"?, "revoke"?, "unlimited"?, "socket_mode"?}`."""
     spec = request.json()
     world.workspace.interactivity_url = spec.get("interactivity_url", world.workspace.interactivity_url)
     world.workspace.signing_secret = spec.get("signing_secret", world.workspace.signing_secret)
     world.workspace.revoked |= set(spec.get("revoke", []))
     world.workspace.unlimited = spec.get("unlimited", world.workspace.unlimited) is True
+    world.workspace.socket_mode = spec.get("socket_mode", world.workspace.socket_mode) is True
     return reply(200, {"interactivity_url": world.workspace.interactivity_url})
+
+
+def _lines(world: World, request: Request) -> Response:
+    return reply(200, {"open": len(world.lines.open), "acknowledged": world.lines.received})
+
+
+def _refresh_lines(world: World, request: Request) -> Response:
+    """`{"cut"?}`: the app is asked to open new lines; with `cut` the network breaks instead."""
+    told = world.lines.cut() if request.json().get("cut") else world.lines.refresh()
+    return reply(200, {"lines": told})
 
 
 def _usergroup(world: World, request: Request) -> Response:
@@ -222,6 +233,8 @@ ACTIONS: dict[tuple[str, str], Callable[[World, Request], Response]] = {
     ("POST", "webhook"): _configure_webhook,
     ("POST", "redeliver"): _redeliver,
     ("POST", "slack/config"): _configure_slack,
+    ("GET", "slack/lines"): _lines,
+    ("POST", "slack/lines"): _refresh_lines,
     ("POST", "slack/usergroup"): _usergroup,
     ("POST", "slack/click"): _click,
     ("POST", "slack/submit"): _submit,

@@ -55,6 +55,9 @@ class Exchange(BaseHTTPRequestHandler):
 
     def _exchange(self) -> None:
         request = self._read()
+        if request is not None and request.headers.get("upgrade", "").lower() == "websocket":
+            self._line(request)
+            return
         answer = reply(413, {"error": "too large"}) if request is None else self._answer(request)
         if answer is None:
             self.close_connection = True
@@ -62,6 +65,14 @@ class Exchange(BaseHTTPRequestHandler):
         self._write(answer)
 
     do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = _exchange  # noqa: N815 - looked up by name
+
+    def _line(self, request: Request) -> None:
+        """From here on the connection is a WebSocket of Slack."""
+        self.close_connection = True
+        if request.path == "/slack/link/":
+            self.server.world.lines.serve(request, self.connection)
+        else:
+            self._write(reply(404, {"error": "no such stand-in"}))
 
     def _read(self) -> Request | None:
         length = int(self.headers.get("Content-Length") or 0)

@@ -18,6 +18,8 @@ from connectors.sandbox.servicenow.pages import incident_page, incidents_page
 from connectors.sandbox.servicenow.tables import Tables
 from connectors.sandbox.servicenow.webhook import Sender
 from connectors.sandbox.slack.api import WebApi
+from connectors.sandbox.slack.courier import Courier
+from connectors.sandbox.slack.lines import Lines
 from connectors.sandbox.slack.pages import channels_page
 from connectors.sandbox.slack.people import People
 from connectors.sandbox.slack.store import Workspace
@@ -32,18 +34,21 @@ class World:
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.model = Model(schema.GROUPS)
+        self.lines = Lines()
         self.reset()
 
     def reset(self) -> None:
-        """Everything as at the start; a trained model stays trained."""
+        """Everything as at the start; a trained model stays trained. Open lines are cut."""
+        self.lines.cut()
         self.clock, self.faults, self.log = Clock(), Faults(), WireLog()
         self.ledger = Ledger(self.clock)
         self.tables = Tables(self.clock, self.ledger)
         self.webhook = Sender(self.clock)
         self.servicenow = TableApi(self.tables, OAuth(self.clock), self.webhook.incident_created)
         self.workspace = Workspace(self.clock)
-        self.slack = WebApi(self.workspace, self.ledger)
-        self.people = People(self.workspace, self.ledger)
+        self.lines = Lines()
+        self.slack = WebApi(self.workspace, self.ledger, self.lines)
+        self.people = People(self.workspace, self.ledger, Courier(self.workspace, self.lines))
         self._take_over_labels()
 
     def train(self, rows: list[tuple[str, str]]) -> dict[str, Any]:

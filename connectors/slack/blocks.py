@@ -41,8 +41,8 @@ def card(
     return [*parts, *actions]
 
 
-def reject_modal(value: str) -> JsonObject:
-    """Asks for the reason; `private_metadata` carries the same value as the buttons."""
+def reject_modal(carried: str) -> JsonObject:
+    """Asks for the reason; what it carries is checked again when it comes back."""
     field = {
         "type": "plain_text_input",
         "action_id": REASON_INPUT,
@@ -53,7 +53,7 @@ def reject_modal(value: str) -> JsonObject:
     return {
         "type": "modal",
         "callback_id": REJECT_CALLBACK,
-        "private_metadata": value,
+        "private_metadata": carried,
         "title": plain("Reject", 24),
         "submit": plain("Reject", 24),
         "close": plain("Cancel", 24),

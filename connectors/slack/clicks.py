@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from connectors.slack import wire
 from connectors.slack.blocks import REASON_BLOCK, REASON_INPUT
+
+STALE_S = 300
 
 
 class NotOurs(ValueError):
@@ -17,6 +20,15 @@ class Clicker:
     team_id: str
     user_id: str
     channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The message whose button was pressed. `marker`: what our post wrote into it."""
+
+    channel: str
+    ts: str
+    marker: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +50,18 @@ def clicker(body: Mapping[str, Any], *, app_id: str, team_id: str) -> Clicker:
     return Clicker(team_id, str(user.get("id", "")), str(channel))
 
 
+def fresh(body: Mapping[str, Any], now_s: int) -> bool:
+    """Whether no button of the interaction was pressed long ago; a dialogue does not say when it was sent."""
+    return all(_age(action, now_s) <= STALE_S for action in body.get("actions") or [])
+
+
+def _age(action: Mapping[str, Any], now_s: int) -> float:
+    try:
+        return abs(now_s - float(action["action_ts"]))
+    except (KeyError, TypeError, ValueError):
+        return float("inf")
+
+
 def choice(value: str) -> Choice:
     """`<request id>.<display digest>`, from a button or from the dialogue that it opened."""
     request_id, _, seen = value.partition(".")
@@ -45,6 +69,28 @@ def choice(value: str) -> Choice:
         return Choice(UUID(request_id), seen)
     except ValueError as error:
         raise NotOurs("not a value of our cards") from error
+
+
+def place(body: Mapping[str, Any]) -> Place:
+    """Where the pressed button stands; raises NotOurs for one that stands in no message."""
+    channel, message = (body.get("channel") or {}).get("id"), body.get("message") or {}
+    if not channel or not message.get("ts"):
+        raise NotOurs("not a button of a message")
+    return Place(str(channel), str(message["ts"]), wire.marker_of(message))
+
+
+def carried(value: str, place: Place) -> str:
+    """What a dialogue carries back: the button that opened it and where that stood."""
+    return " ".join((value, place.channel, place.ts, place.marker))
+
+
+def brought(metadata: str) -> tuple[str, Place]:
+    """The value of the button and its place; raises NotOurs."""
+    value, _, rest = metadata.partition(" ")
+    parts = rest.split(" ", 2)
+    if len(parts) != 3:
+        raise NotOurs("not a dialogue of ours")
+    return value, Place(*parts)
 
 
 def reason(view: Mapping[str, Any]) -> str:

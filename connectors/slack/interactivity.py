@@ -11,11 +11,12 @@ from slack_bolt.authorization import AuthorizeResult
 
 from approvals import services as approvals
 from approvals.types import Channel, Verdict
-from connectors import access, gateway
+from connectors import access, cards, gateway
 from connectors.calls import CallSpec, CallState, Lane
 from connectors.gateway import tools
 from connectors.models import WebhookEndpoint
 from connectors.slack import blocks, clicks
+from connectors.slack.clicks import Clicker, Place
 from connectors.types import JsonObject
 from controlplane.lib.errors import DomainError
 from controlplane.lib.logs import get_logger
@@ -26,7 +27,12 @@ log = get_logger(__name__)
 
 Ack: TypeAlias = Callable[..., Any]
 NOT_LINKED = "Your Slack user is not linked to an Interlock user, so nothing was decided. Ask an administrator."
+NOT_HERE = "This card does not belong here."
 NO_DIALOGUE = "The dialogue could not be opened. Please reject it in the console."
+
+
+class NotTaken(RuntimeError):
+    """The click did nothing; the message is for the person who clicked."""
 
 
 @dataclass(frozen=True)
@@ -66,68 +72,98 @@ def app_for(interaction: Interaction) -> App:
 
 def _approve(interaction: Interaction, ack: Ack, body: JsonObject) -> None:
     """Refusals are told to the person who clicked, and to nobody else."""
-    refusal = _vote(interaction, body, body["actions"][0].get("value", ""), Verdict.APPROVE, "")
+    refusal = _refused(lambda: _cast(interaction, body, _value(body), clicks.place(body), Verdict.APPROVE, ""))
     if refusal:
         _tell(interaction, body, refusal)
     ack()
 
 
 def _ask_reason(interaction: Interaction, ack: Ack, body: JsonObject) -> None:
-    """A trigger lives for three seconds, so the dialogue is opened before anything else."""
-    view = blocks.reject_modal(str(body["actions"][0].get("value", "")))
-    opened = _call(interaction, "slack.view.open", {"trigger_id": str(body.get("trigger_id", "")), "view": view})
-    if not opened:
-        _tell(interaction, body, NO_DIALOGUE)
+    """A trigger lives for three seconds, so the dialogue is opened before anything else. Nobody is let in by it."""
+    refusal = _refused(lambda: _open_dialogue(interaction, body))
+    if refusal:
+        _tell(interaction, body, refusal)
     ack()
 
 
+def _open_dialogue(interaction: Interaction, body: JsonObject) -> None:
+    _clicker(interaction, body)
+    view = blocks.reject_modal(clicks.carried(_value(body), clicks.place(body)))
+    opened = _call(interaction, "slack.view.open", {"trigger_id": str(body.get("trigger_id", "")), "view": view})
+    if not opened:
+        raise NotTaken(NO_DIALOGUE)
+
+
 def _reject(interaction: Interaction, ack: Ack, body: JsonObject, view: JsonObject) -> None:
-    value = str(view.get("private_metadata", ""))
-    refusal = _vote(interaction, body, value, Verdict.REJECT, clicks.reason(view))
+    refusal = _refused(lambda: _cast_from_dialogue(interaction, body, view))
     if refusal:
         ack(response_action="errors", errors={blocks.REASON_BLOCK: refusal})
     else:
         ack()
 
 
-def _vote(interaction: Interaction, body: JsonObject, value: str, verdict: Verdict, reason: str) -> str:
-    """Why the vote was not taken; empty when it was."""
+def _cast_from_dialogue(interaction: Interaction, body: JsonObject, view: JsonObject) -> None:
+    value, place = clicks.brought(str(view.get("private_metadata", "")))
+    _cast(interaction, body, value, place, Verdict.REJECT, clicks.reason(view))
+
+
+def _refused(act: Callable[[], None]) -> str:
+    """Why the click did nothing; empty when it did what it says."""
     try:
-        choice = clicks.choice(value)
-        actor = _actor(clicks.clicker(body, app_id=interaction.app_id, team_id=interaction.team_id))
-        if actor is None:
-            return NOT_LINKED
-        approvals.cast_vote(
-            request_id=choice.request_id,
-            actor=actor,
-            verdict=verdict,
-            reason=reason,
-            channel=Channel.SLACK,
-            seen_digest=choice.seen_digest,
-        )
+        act()
     except clicks.NotOurs as foreign:
         log.warning("slack interaction refused: %s", foreign)
-        return "This card does not belong here."
+        return NOT_HERE
+    except NotTaken as told:
+        return str(told)
     except DomainError as refused:
         return refused.detail
     return ""
 
 
+def _cast(interaction: Interaction, body: JsonObject, value: str, place: Place, verdict: Verdict, reason: str) -> None:
+    """Raises what `_refused` puts into words."""
+    choice, actor = clicks.choice(value), _actor(_clicker(interaction, body), interaction.endpoint.scheme)
+    if actor is None:
+        raise NotTaken(NOT_LINKED)
+    if not cards.stands_at(choice.request_id, interaction.endpoint.instance, place):
+        raise clicks.NotOurs("no card of ours stands there")
+    approvals.cast_vote(
+        request_id=choice.request_id,
+        actor=actor,
+        verdict=verdict,
+        reason=reason,
+        channel=Channel.SLACK,
+        seen_digest=choice.seen_digest,
+    )
+
+
+def _clicker(interaction: Interaction, body: JsonObject) -> Clicker:
+    return clicks.clicker(body, app_id=interaction.app_id, team_id=interaction.team_id)
+
+
+def _value(body: JsonObject) -> str:
+    return str(body["actions"][0].get("value", ""))
+
+
 @transaction.atomic
-def _actor(who: clicks.Clicker) -> Actor | None:
+def _actor(who: Clicker, way: str) -> Actor | None:
     """The linked person, with the permissions that this person holds; None when nobody is linked."""
     identity = access.slack_identity(who.team_id, who.user_id)
     if identity is None or not identity.user.is_active:
         return None
     user = identity.user
-    return Actor(user.kind, user.pk, scope.current(), user.label, "slack")
+    return Actor(user.kind, user.pk, scope.current(), user.label, way)
 
 
 def _tell(interaction: Interaction, body: JsonObject, text: str) -> None:
-    channel = (body.get("channel") or {}).get("id")
-    user = (body.get("user") or {}).get("id")
-    if channel and user:
-        _call(interaction, "slack.message.ephemeral", {"channel": channel, "user": user, "text": text})
+    """Only people of our own team are answered."""
+    try:
+        who = _clicker(interaction, body)
+    except clicks.NotOurs:
+        return
+    if who.channel and who.user_id:
+        _call(interaction, "slack.message.ephemeral", {"channel": who.channel, "user": who.user_id, "text": text})
 
 
 def _call(interaction: Interaction, tool: str, args: JsonObject) -> bool:

@@ -26,7 +26,7 @@ class SlackTransport(Protocol):
     def call(self, method: str, **arguments: Any) -> JsonObject | Failed: ...
 
 
-class _GovernedClient(WebClient):
+class GovernedClient(WebClient):
     """WebClient without a socket of its own."""
 
     def __init__(self, http: Transport, token: str) -> None:
@@ -51,7 +51,7 @@ class SdkTransport:
         if "bot_token" not in ctx.credentials:
             raise ConfigInvalid(f"instance {ctx.instance.name} needs the credential bot_token")
         self._http = Transport(ctx)
-        self._client = _GovernedClient(self._http, ctx.credentials["bot_token"].decode())
+        self._client = GovernedClient(self._http, ctx.credentials["bot_token"].decode())
 
     @property
     def exchanges(self) -> list[Exchange]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from connectors.errors import Refused, ReplyLost
 from connectors.outcomes import reading, settled
-from connectors.slack.messages import UNREADABLE, Open, open_sdk
+from connectors.slack.looking import UNREADABLE, Open, open_sdk
 from connectors.slack.transport import SlackTransport
 from connectors.types import (
     CallContext,

@@ -196,18 +196,23 @@ def _money(admin: Actor) -> None:
 
 
 def _doors(ground: Ground, instances: Mapping[str, UUID], webhook_secret: str) -> tuple[str, str]:
-    """Where ServiceNow's webhook and Slack's clicks come in; the secret parts of their addresses."""
+    """Where ServiceNow's webhook and Slack's clicks come in; the secret parts of their addresses.
+
+    Slack's clicks come in two ways: over HTTP, and over a line that the platform opens to Slack.
+    """
+    line_ref = vault.store(name="slack-app", secret=accounts.SLACK_APP_TOKEN.encode(), actor=ground.admin)
     webhook_ref = vault.store(name="servicenow-webhook", secret=webhook_secret.encode(), actor=ground.admin)
     doors = {
         "servicenow": ("standard", "incident.created", webhook_ref),
         "slack": ("slack", "", "cred:slack-signing"),
+        "slack-socket": ("slack-socket", "", line_ref),
     }
     tokens = [
         connectors.create_endpoint(
             name=name,
             scheme=scheme,
             environment_id=ground.environment_id,
-            instance_id=instances[name],
+            instance_id=instances[name.removesuffix("-socket")],
             service_id=ground.users["servicenow-webhook"],
             secret_ref=secret_ref,
             event=event,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import cycle
 from typing import Any
 
 from controlplane.demo.judge import Case
@@ -13,7 +15,7 @@ from controlplane.demo.people import Person
 from controlplane.demo.platform import OVER, Platform
 from controlplane.demo.scenarios import SCENARIOS, Decision, Scenario, Trigger
 from controlplane.demo.tickets import Ticket
-from controlplane.demo.vendors import CARD_CHANNEL, Clicked, Vendors
+from controlplane.demo.vendors import CARD_CHANNEL, HTTP, SOCKET, Clicked, Vendors
 from controlplane.lib import clock
 
 BOB, CAROL = "U0BOB", "U0CAROL"
@@ -42,6 +44,7 @@ class Seen:
     forged_number: str = ""
     halted_between: tuple[float, float] | None = None
     problems: list[str] = field(default_factory=list)
+    clicks: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass
@@ -59,6 +62,7 @@ class Driver:
     _given_up: bool = False
     _acts: list[Future[None]] = field(default_factory=list)
     _answered: set[str] = field(default_factory=set)
+    _ways: Iterator[str] = field(default_factory=lambda: cycle((HTTP, SOCKET)))
 
     # --- what happens at the vendors ---------------------------------------------------------------------
 
@@ -138,7 +142,8 @@ class Driver:
 
     def approve_in_slack(self, case: Case, card: dict[str, Any]) -> None:
         """Bob says yes; where two people are needed the card stays open, and Carol says yes too."""
-        self._click(BOB, card, "approve")
+        twice = case.scenario == "duplicate"
+        self._click(BOB, card, "approve", fault="redelivered" if twice else "")
         case.decided_at = clock.now().timestamp()
         if needs_two(card):
             self._click(CAROL, card, "approve")
@@ -173,10 +178,12 @@ class Driver:
         self.seen.halted_between = (engaged_at, released_at)
         self.say(f"{case.number}: kill switch released by a second person")
 
-    def _click(self, user: str, card: dict[str, Any], action: str, fill: str = "") -> Clicked:
-        done = self.vendors.click(user=user, ts=card["ts"], action_id=action, fill=fill)
+    def _click(self, user: str, card: dict[str, Any], action: str, **how: str) -> Clicked:
+        """Clicks come in by turns over HTTP and over the line that the platform holds to Slack."""
+        done = self.vendors.click(user=user, ts=card["ts"], action_id=action, via=next(self._ways), **how)
+        self.seen.clicks[done.via] += done.status == 200
         if done.status != 200:
-            self.seen.problems.append(f"a click on {card['ts']} was answered {done.status}")
+            self.seen.problems.append(f"a click on {card['ts']} over {done.via} was answered {done.status}")
         return done
 
     # --- until all is over -------------------------------------------------------------------------------

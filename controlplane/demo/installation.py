@@ -70,16 +70,18 @@ class Installation:
         logins = Logins.read(made)
         platform = Platform(self.base_url, logins.token)
         self.supervisor.wait_until("the platform", platform.is_up)
+        self.supervisor.wait_until("the line to Slack", self.vendors.is_listened_to)
         return logins, platform
 
     def _start_processes(self) -> None:
-        """Web, workers, sequencer, sweeper."""
+        """Web, workers, sequencer, sweeper, and the line to Slack."""
         start = self.supervisor.start
         web = ("-m", "uvicorn", "controlplane.asgi:application", "--fd", str(self.web_door.fileno()))
         start("web", *web, "--log-level", "warning", door=self.web_door)
         start("worker", "manage.py", "qcluster")
         start("sequencer", "manage.py", "sequencer", INTERLOCK_DB_ROLE="sequencer")
         start("sweeper", "manage.py", "sweeper")
+        start("slack-socket", "manage.py", "slack_socket")
 
     def connect_vendors(self, logins: Logins) -> None:
         self.vendors.connect(

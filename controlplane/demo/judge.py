@@ -160,6 +160,7 @@ def broken_promises(figures: Mapping[str, Any]) -> list[str]:
         "no run is left for a person to repair": figures["needs_attention"] == 0,
         "the bundle verifies offline": figures["verdict"] == "VERIFIED",
         "no ticket waits longer than 90 s for the platform": 0 < (_p95(figures) or 0) <= LATENCY_LIMIT_MS,
+        "people decide in Slack over HTTP and over Socket Mode": min(figures["slack_clicks"].values()) >= 1,
         "the cost of a ticket is known": figures["cost_per_ticket_usd"] > 0 and figures["cost_coverage"] > 0,
     }
     promises |= {f"the scenario “{name}” was seen": figures[name] >= 1 for name in at_least_one}

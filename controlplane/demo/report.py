@@ -14,7 +14,7 @@ from controlplane.demo import judge
 from controlplane.demo.drive import Seen
 from controlplane.demo.judge import NOTHING, UNDONE, WRITTEN, Case
 from controlplane.demo.scenarios import SCENARIOS
-from controlplane.demo.vendors import CARD_CHANNEL, TEAM_CHANNEL
+from controlplane.demo.vendors import CARD_CHANNEL, HTTP, SOCKET, TEAM_CHANNEL
 
 SETTLING_S = 1.0
 MICRO = Decimal(1_000_000)
@@ -45,6 +45,7 @@ def figures(seen: Seen, ledger: Sequence[judge.Row], runs: Sequence[Mapping[str,
         "cost_per_ticket_usd": float(round(mean, 6)),
         "cost_coverage": round(sum(case.cost_complete for case in cases) / max(len(cases), 1), 4),
         "labels": judge.labels(cases),
+        "slack_clicks": {way: seen.clicks[way] for way in (HTTP, SOCKET)},
     }
 
 

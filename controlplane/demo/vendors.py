@@ -10,14 +10,19 @@ import httpx2
 
 CARD_CHANNEL = "C0APPROVALS"
 TEAM_CHANNEL = "C0ITSM"
+HTTP, SOCKET = "http", "socket"
 
 
 @dataclass(frozen=True)
 class Clicked:
-    """HTTP status of the platform's answers; `submitted` None when no modal was opened."""
+    """HTTP status of the platform's answers (200 also for an acknowledged envelope) and the way that the click went.
+
+    `submitted` None when no modal was opened.
+    """
 
     status: int
     submitted: int | None
+    via: str
 
 
 class Vendors:
@@ -71,11 +76,20 @@ class Vendors:
         status: int = self._ask("POST", "redeliver", json={"sys_id": sys_id, "secret": secret})["status"]
         return status
 
-    def click(self, *, user: str, ts: str, action_id: str, fill: str = "") -> Clicked:
-        """A person presses a button of a card, and fills in and submits the modal that it may open."""
-        spec = {"user": user, "channel": CARD_CHANNEL, "ts": ts, "action_id": action_id, "fill": fill}
+    def is_listened_to(self) -> bool:
+        """Whether the platform has opened a line of Socket Mode."""
+        return bool(self._ask("GET", "slack/lines")["open"])
+
+    def click(self, *, user: str, ts: str, action_id: str, **how: str) -> Clicked:
+        """A person presses a button of a card.
+
+        `how`: `fill` is what they type into the modal that it may open, `via` the way (`http`, `socket`), `fault`
+        what goes wrong on it.
+        """
+        spec = {"user": user, "channel": CARD_CHANNEL, "ts": ts, "action_id": action_id, "fill": "", **how}
         done = self._ask("POST", "slack/click", json=spec)
-        return Clicked(done["delivery"]["status"], done.get("submitted", {}).get("status"))
+        delivery = done["delivery"]
+        return Clicked(delivery["status"], done.get("submitted", {}).get("status"), delivery["via"])
 
     def fault(self, kind: str, *, times: int, args: dict[str, Any] | None = None, **match: Any) -> None:
         self._ask("POST", "faults", json={"kind": kind, "times": times, "args": args or {}, "match": match})

@@ -11,6 +11,7 @@ from connectors.sandbox import accounts
 from connectors.sandbox.ledger import Ledger
 from connectors.sandbox.slack import blocks as block_kit
 from connectors.sandbox.slack.errors import SlackError, Throttled
+from connectors.sandbox.slack.lines import Lines
 from connectors.sandbox.slack.store import Message, Workspace
 from connectors.sandbox.slack.usergroups import UserGroups
 from connectors.sandbox.wire import BadBodyError, Request, Response, reply
@@ -21,9 +22,10 @@ STRUCTURED = ("blocks", "metadata", "view", "attachments")
 
 
 class WebApi:
-    def __init__(self, workspace: Workspace, ledger: Ledger) -> None:
+    def __init__(self, workspace: Workspace, ledger: Ledger, lines: Lines) -> None:
         self.workspace = workspace
         self.ledger = ledger
+        self.lines = lines
         self.usergroups = UserGroups(workspace, ledger)
         self.methods: dict[str, Callable[[Fields], dict[str, Any]]] = {
             "auth.test": self._auth_test,
@@ -46,6 +48,8 @@ class WebApi:
     def serve(self, request: Request, method: str) -> Response:
         try:
             fields = self._fields(request)
+            if method == "apps.connections.open":
+                return reply(200, {"ok": True, "url": self._line_url(request, fields)})
             self._authorise(request, fields)
             if method not in self.methods:
                 raise SlackError("unknown_method")
@@ -77,14 +81,24 @@ class WebApi:
                     raise BadBodyError(name) from broken
         return fields
 
+    def _line_url(self, request: Request, fields: Fields) -> str:
+        """Where a line can be opened once; asked for with the token of the app, not of its bot."""
+        token = _token(request, fields)
+        if token.startswith("xoxb-"):
+            raise SlackError("not_allowed_token_type")
+        self._require(token, accounts.SLACK_APP_TOKEN)
+        origin = request.origin.replace("http", "ws", 1)
+        return f"{origin}/slack/link/?ticket={self.lines.ticket()}&app_id={accounts.SLACK_APP}"
+
     def _authorise(self, request: Request, fields: Fields) -> None:
-        bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
-        token = bearer or str(fields.get("token", ""))
+        self._require(_token(request, fields), accounts.SLACK_BOT_TOKEN)
+
+    def _require(self, token: str, wanted: str) -> None:
         if not token:
             raise SlackError("not_authed")
         if token in self.workspace.revoked:
             raise SlackError("token_revoked")
-        if token != accounts.SLACK_BOT_TOKEN:
+        if token != wanted:
             raise SlackError("invalid_auth")
 
     def _channel(self, fields: Fields) -> str:
@@ -246,6 +260,10 @@ class WebApi:
             origin="api",
             **about,
         )
+
+
+def _token(request: Request, fields: Fields) -> str:
+    return request.headers.get("authorization", "").removeprefix("Bearer ") or str(fields.get("token", ""))
 
 
 def _root(message: Message) -> str:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import json
-import time
-from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
 
 from connectors.sandbox import accounts
 from connectors.sandbox.ledger import Ledger
-from connectors.sandbox.servicenow.webhook import post
+from connectors.sandbox.slack.courier import Courier
+from connectors.sandbox.slack.mischief import Parcel, struck
 from connectors.sandbox.slack.store import Message, Workspace
 
 
@@ -20,42 +15,27 @@ class NothingToClick(LookupError):
     """No such message, button, modal or person."""
 
 
-@dataclass(frozen=True)
-class Delivery:
-    """What the app answered: HTTP status (0: no answer), body, and how long it took."""
-
-    status: int
-    body: str
-    elapsed_ms: int
-
-    def described(self) -> dict[str, Any]:
-        return dict(self.__dict__)
-
-
-def sign(secret: str, timestamp: int, body: bytes) -> str:
-    """Slack's v0 signature: hex HMAC-SHA256 over `v0:timestamp:body`."""
-    return "v0=" + hmac.new(secret.encode(), f"v0:{timestamp}:".encode() + body, hashlib.sha256).hexdigest()
-
-
 class People:
-    def __init__(self, workspace: Workspace, ledger: Ledger) -> None:
+    def __init__(self, workspace: Workspace, ledger: Ledger, courier: Courier) -> None:
         self.workspace = workspace
         self.ledger = ledger
+        self.courier = courier
 
     def click(self, spec: dict[str, Any], origin: str) -> dict[str, Any]:
         """Press a button of a posted card.
 
-        `{"user", "action_id", "channel"?, "ts" | "contains", "fill"?, "secret"?, "times"?}`: `fill` is typed
-        into every text input of the modal that the click opens, and the modal is submitted; `secret` forges;
-        `times` 2 replays the bytes.
+        `{"user", "action_id", "channel"?, "ts" | "contains", "fill"?, "via"?, "fault"?, "secret"?, "times"?}`:
+        `fill` is typed into every text input of the modal that the click opens, and the modal is submitted; `via`
+        is `http` or `socket`; `fault` is a kind of `mischief`, `secret` forges, `times` 2 replays the bytes.
         """
         payload = self._block_actions(spec, origin)
         self._log(payload, spec)
-        sent = self.send(payload, secret=spec.get("secret", ""), times=int(spec.get("times", 1)))
+        parcel = Parcel(payload, secret=spec.get("secret", ""), times=int(spec.get("times", 1)))
+        sent = self.courier.send(struck(parcel, spec.get("fault", "")), spec.get("via", ""))
         view_id = self.workspace.opened.get(payload["trigger_id"], "")
         done = {"delivery": sent.described(), "view": self.workspace.views.get(view_id)}
         if view_id and "fill" in spec:
-            submit = {"user": spec["user"], "view_id": view_id, "fill": spec["fill"]}
+            submit = {"user": spec["user"], "view_id": view_id, "fill": spec["fill"], "via": spec.get("via", "")}
             done["submitted"] = self.submit(submit)["delivery"]
         return done
 
@@ -65,27 +45,15 @@ class People:
         self.ledger.add(vendor="slack", kind="card_clicked", target=where, **act)
 
     def submit(self, spec: dict[str, Any]) -> dict[str, Any]:
-        """Submit an open modal: `{"user", "view_id", "fill"}`."""
+        """Submit an open modal: `{"user", "view_id", "fill", "via"?, "fault"?, "secret"?}`."""
         view = self.workspace.views.get(spec.get("view_id", ""))
         if view is None:
             raise NothingToClick("no such view")
         state = {"values": dict(_filled(block, spec.get("fill", "")) for block in view["blocks"] if _is_input(block))}
         payload = {"type": "view_submission", **self._about(spec), "trigger_id": self.workspace.new_trigger()}
         payload |= {"view": {**view, "state": state}, "response_urls": []}
-        return {"delivery": self.send(payload, secret=spec.get("secret", "")).described()}
-
-    def send(self, payload: dict[str, Any], *, secret: str = "", times: int = 1) -> Delivery:
-        body = urlencode({"payload": json.dumps(payload)}).encode()
-        timestamp = int(self.workspace.clock.now())
-        headers = {
-            "Content-Type": "application/x-www-form-urlencoded",
-            "X-Slack-Request-Timestamp": str(timestamp),
-        }
-        headers["X-Slack-Signature"] = sign(secret or self.workspace.signing_secret, timestamp, body)
-        for _ in range(times):
-            started = time.monotonic()
-            status, answer = post(self.workspace.interactivity_url, body, headers)
-        return Delivery(status, answer.decode(errors="replace")[:4000], int((time.monotonic() - started) * 1000))
+        parcel = struck(Parcel(payload, secret=spec.get("secret", "")), spec.get("fault", ""))
+        return {"delivery": self.courier.send(parcel, spec.get("via", "")).described()}
 
     def _about(self, spec: dict[str, Any]) -> dict[str, Any]:
         person = accounts.SLACK_PEOPLE.get(spec.get("user", ""))

@@ -48,6 +48,7 @@ class Workspace:
     ephemerals: list[dict[str, Any]] = field(default_factory=list)
     usergroups: dict[str, dict[str, Any]] = field(default_factory=dict)
     unlimited: bool = False
+    socket_mode: bool = False
     _counter: int = 0
 
     def __post_init__(self) -> None:

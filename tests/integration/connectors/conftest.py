@@ -14,6 +14,7 @@ from metering.types import Rate
 from tenants import scope
 from tests import gateway_ground as ground
 from tests import stand_ins
+from tests.slack_fixtures import asked, desk, door, scheduled, way  # noqa: F401 - fixtures
 from tests.stand_ins import StandIns
 
 

@@ -111,7 +111,7 @@ def test_a_message_that_is_not_there_is_not_found(caller) -> None:
 
 
 def test_a_post_is_found_behind_many_newer_messages_and_in_its_thread(caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("connectors.slack.messages.LOOK_BACK", 2)
+    monkeypatch.setattr("connectors.slack.looking.LOOK_BACK", 2)
     ours = caller("slack").context(marker="[interlock:ours:1]")
     first = POST.do(ours, ARGS, {})
     for number in range(5):

@@ -99,6 +99,7 @@ KEPT = {
     "latency_ms": {"p50": 900, "p95": 2000},
     "cost_per_ticket_usd": 0.002,
     "cost_coverage": 1.0,
+    "slack_clicks": {"http": 9, "socket": 9},
     "verdict": "VERIFIED",
 }
 
@@ -120,6 +121,7 @@ def test_kept_promises_break_nothing():
         {"latency_ms": {"p50": None, "p95": None}},
         {"latency_ms": {"p50": 900, "p95": 90_001}},
         {"cost_coverage": 0.0},
+        {"slack_clicks": {"http": 18, "socket": 0}},
         {"cost_per_ticket_usd": 0.0},
         {"verdict": "code 1"},
     ],
