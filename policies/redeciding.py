@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any, TypeAlias
 
 from controlplane.lib.canonical import sha256_hex
-from policies import backtest, bundles, contract
+from policies import backtest, bundles, contract, controls
 from policies.bundles import ROOT
 from policies.engine.protocol import Program
 from policies.errors import BundleInvalid
@@ -128,7 +128,7 @@ def _program(content: bytes | None, sha256: str, seq: int) -> Program | None:
     if content is None:
         return None
     try:
-        return backtest.program_of(bundles.open_named(content, sha256=sha256), seq)
+        return controls.program_of(bundles.open_named(content, sha256=sha256), seq)
     except BundleInvalid:
         return None
 
