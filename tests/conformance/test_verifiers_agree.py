@@ -8,14 +8,8 @@ import pytest
 
 from tests.conformance import nonsense
 from tests.conformance.other import disagreements
-from tests.unit.evidence import (  # noqa: F401 - they fill the corpus
-    attacks_form,
-    attacks_kinds,
-    attacks_record,
-    attacks_rules,
-    attacks_time,
-)
-from tests.unit.evidence.corpus import ATTACKS
+from tests.unit.evidence import attacks_time
+from tests.unit.evidence.attacks import ATTACKS
 from tests.unit.evidence.forge import Kit
 from tests.unit.evidence.stamps import Stamper
 

@@ -196,7 +196,7 @@ def zipped(*members: tuple[str, bytes], compression: int = zipfile.ZIP_STORED) -
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", compression) as archive:
         for name, content in members:
-            archive.writestr(name, content)
+            archive.writestr(zipfile.ZipInfo(name), content, compression)
     return stream.getvalue(), Kit().ask()
 
 
@@ -214,7 +214,7 @@ def _() -> Attempt:
 
 @attack("40b the honest content, compressed", Verdict.MALFORMED, "ZIP-FORMAT")
 def _() -> Attempt:
-    return zipped(*unpack(Kit().bundle()).items(), compression=zipfile.ZIP_DEFLATED)
+    return zipped(*unpack(Kit().bundle()).items(), compression=zipfile.ZIP_BZIP2)
 
 
 @attack("40c bytes behind the archive", Verdict.MALFORMED, "ZIP-FORMAT")

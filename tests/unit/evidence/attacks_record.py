@@ -225,3 +225,51 @@ def _() -> Attempt:
 def _() -> Attempt:
     kit = Kit(chain(STEPS, time=NOW + 2 * 3600 * 1000))
     return kit.bundle(), kit.ask()
+
+
+# --- one thing wrong, and nothing else -------------------------------------------------------------------------
+
+
+@attack("a file that nobody reads is edited", Verdict.TAMPERED, "FILE-DIGEST")
+def _() -> Attempt:
+    kit = Kit()
+    return kit.unsigned(edited(layout.VERIFY, b"Exit code 0", b"Any exit code")), kit.ask()
+
+
+@attack("a seal that counts wrongly", Verdict.INCOMPLETE, "RUN-COUNT")
+def _() -> Attempt:
+    bodies = chain(STEPS)[:-1]
+    sealed = {"count": 5, "root": root_over(bodies)}
+    kit = Kit([*bodies, body(5, event_hash(bodies[-1]), sealed, type="run.sealed")])
+    return kit.bundle(), kit.ask()
+
+
+@attack("two events under one name", Verdict.TAMPERED, "DUP-EVENT")
+def _() -> Attempt:
+    kit = Kit(chain([STEPS[0], ("test.noted", {}), ("test.noted", {}, {"id": "event-2"})]))
+    return kit.bundle(disclosures=[]), kit.ask()
+
+
+@attack("the log has the events in another order than the run", Verdict.TAMPERED, "ORDER")
+def _() -> Attempt:
+    kit = Kit()
+    log = Log()
+    for place in (0, 2, 1, 3, 4):
+        log.add(event_hash(kit.bodies[place]), NOW)
+    kit.log, kit.indices, kit.sizes = log, [0, 2, 1, 3, 4], (5,)
+    return kit.bundle(), kit.ask()
+
+
+@attack("the trust is for a part of what the keys speak for", Verdict.UNTRUSTED, "KEY-SCOPE")
+def _() -> Attempt:
+    kit = Kit()
+    return kit.bundle(), kit.ask(scope=f"{ORIGIN.rpartition('/')[0]}/")
+
+
+@attack("29b an older checkpoint behind a newer one", Verdict.TAMPERED, "CP-ORDER")
+def _() -> Attempt:
+    kit = Kit()
+    first, second, last = kit.sizes
+    return kit.bundle(
+        notes=[kit.note(second), kit.note(first), kit.note(last)], consistency=kit.links((first, last))
+    ), kit.ask()

@@ -6,14 +6,8 @@ from evidence.verify import dsse, jcs, layout, statement
 from evidence.verify.container import unpack
 from evidence.verify.findings import CODES, Assurance, Verdict
 from evidence.verify.verifier import verify
-from tests.unit.evidence import (  # noqa: F401 - they fill the corpus
-    attacks_form,
-    attacks_kinds,
-    attacks_record,
-    attacks_rules,
-    attacks_time,
-)
-from tests.unit.evidence.corpus import ATTACKS, Attack, rewritten
+from tests.unit.evidence.attacks import ATTACKS, Attack
+from tests.unit.evidence.corpus import rewritten
 from tests.unit.evidence.forge import Kit
 
 
