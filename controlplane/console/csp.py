@@ -1,7 +1,7 @@
 """Content-Security-Policy of every response: nothing inline, nothing from another origin, Trusted Types.
 
 https://www.w3.org/TR/CSP3/ and https://www.w3.org/TR/trusted-types/. A page that needs an exception is named
-in `EXCEPTIONS`; there is no other way to weaken the policy.
+in `EXCEPTIONS`; there is no other way to weaken the policy. `ISOLATED` pages have a stricter one.
 """
 
 import secrets
@@ -38,11 +38,24 @@ EXCEPTIONS: MappingProxyType[str, frozenset[str]] = MappingProxyType(
     }
 )
 
+# ends of paths of pages that open files of their reader: nothing may leave them, whatever their script wants
+ISOLATED = ("/evidence/verify/",)
+CLOSED = MappingProxyType(
+    {
+        "connect-src": "'none'",
+        "form-action": "'none'",
+        "font-src": "'none'",
+        "img-src": "data:",
+        "manifest-src": "'none'",
+    }
+)
+
 
 def policy_for(path_info: str, nonce: str) -> str:
     """The header's value for a path as the URL resolver sees it."""
     left_out = next((out for prefix, out in EXCEPTIONS.items() if path_info.startswith(prefix)), frozenset())
-    kept = {name: value for name, value in STRICT.items() if name not in left_out}
+    whole = {**STRICT, **CLOSED} if path_info.endswith(ISOLATED) else STRICT
+    kept = {name: value for name, value in whole.items() if name not in left_out}
     return "; ".join(f"{name} {value}" for name, value in kept.items()).replace("{nonce}", nonce)
 
 

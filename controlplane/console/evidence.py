@@ -17,6 +17,16 @@ class Evidence(Page):
         return {"logs": access.logs(self.actor)}
 
 
+class Verify(Page):
+    """The page that checks a bundle in the browser; it sends nothing, so there is nothing to fetch for it."""
+
+    template_name = "console/verify.html"
+    here = "evidence"
+
+    def context(self) -> dict[str, Any]:
+        return {}
+
+
 class TrustFile(Page):
     def get(self, request: HttpRequest, **_: Any) -> HttpResponseBase:
         content = json.dumps(access.trust_file(self.actor), indent=2).encode()

@@ -49,6 +49,12 @@ def test_only_the_table_weakens_the_policy() -> None:
     assert "unsafe" not in csp.policy_for("/admin/", "R")
 
 
+def test_a_page_that_opens_files_of_its_reader_has_no_way_out() -> None:
+    header = csp.policy_for("/o/acme/evidence/verify/", "R")
+    assert {"connect-src 'none'", "form-action 'none'", "img-src data:"} <= set(header.split("; "))
+    assert "connect-src 'self'" in csp.policy_for("/o/acme/evidence/", "R")
+
+
 def test_hidden_and_turning_characters_are_shown_by_number() -> None:
     assert inert.inert("pay\u202elive\u200b") == "pay⟨U+202E⟩live⟨U+200B⟩"
     assert inert.inert("two\nlines\tand ümläut 漢") == "two\nlines\tand ümläut 漢"

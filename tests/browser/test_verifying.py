@@ -1,0 +1,136 @@
+"""Bundles judged in a real browser: the bytes of the other verifier, and nothing leaves the machine."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from evidence.verify.dossier import Question
+from evidence.verify.verifier import verify
+from tests.conformance.other import Asked, written
+from tests.ground import ROOT
+from tests.unit.evidence import attacks_form, attacks_record  # noqa: F401 - they fill the corpus
+from tests.unit.evidence.corpus import ATTACKS, edited
+from tests.unit.evidence.forge import Kit
+
+pytestmark = pytest.mark.browser
+
+ALONE = ROOT / "static" / "dist" / "verify.html"
+SEND = """async (address) => {
+  const ways = [
+    () => fetch(address, {method: "POST", body: "x"}),
+    () => new Promise((sent, refused) => Object.assign(new Image(), {onload: sent, onerror: refused, src: address})),
+    () => { if (!navigator.sendBeacon(address, "x")) throw new Error("refused"); },
+  ];
+  const tried = await Promise.allSettled(ways.map(async (way) => way()));
+  return tried.map((one) => one.status);
+}"""
+
+
+@pytest.fixture
+def alone(browser: Browser) -> Iterator[Page]:
+    """The page as a file from a disk, on a machine without a network."""
+    context = browser.new_context(offline=True)
+    page = context.new_page()
+    requested: list[str] = []
+    page.on("request", lambda request: requested.append(request.url))
+    page.goto(ALONE.as_uri())
+    yield page
+    context.close()
+    assert [url for url in requested if not url.startswith("blob:")] == [ALONE.as_uri()]
+
+
+def ask(page: Page, asked: Asked) -> None:
+    if not page.get_by_label("Profile").is_visible():
+        page.get_by_text("Stricter, or as of another time").click()
+    page.get_by_label("Bundle").set_input_files(asked.bundle)
+    page.get_by_label("Trust file").set_input_files([asked.trust] if asked.trust else [])
+    page.get_by_label("Remembered heads").set_input_files(list(asked.known))
+    page.get_by_label("Profile").select_option(asked.profile)
+    page.get_by_label("Judge as of").fill(str(asked.at_ms))
+    page.get_by_role("button", name="Verify").click()
+
+
+def said(page: Page, asked: Asked) -> str:
+    """The report as JSON. The answer of the question before is taken away when the next one is asked."""
+    ask(page, asked)
+    report = page.locator("#report")
+    report.wait_for(state="attached")
+    return report.text_content() or ""
+
+
+def test_the_browser_says_what_python_says_of_every_attack(alone: Page, tmp_path: Path) -> None:
+    cases = [case.make() for case in ATTACKS]
+    asked = [written(tmp_path / str(number), *case) for number, case in enumerate(cases)]
+    differing = [
+        attack.name
+        for attack, case, files in zip(ATTACKS, cases, asked, strict=True)
+        if said(alone, files) != verify(*case).json().decode()
+    ]
+    assert differing == []
+
+
+def test_what_passed_failed_and_was_not_checked_stand_apart(alone: Page, tmp_path: Path) -> None:
+    kit = Kit()
+    good, bad = kit.bundle(), kit.unsigned(edited("data/events.jsonl", b"INC1", b"INC2"))
+    trusting, doubting = kit.ask(), Question(None, (), kit.ask().at_ms)
+    for name, bundle, question, verdict, word in [
+        ("good", good, trusting, "VERIFIED", "PASS"),
+        ("bad", bad, trusting, "TAMPERED", "FAIL"),
+        ("unknown", good, doubting, "UNTRUSTED", "COULD NOT CHECK"),
+    ]:
+        ask(alone, written(tmp_path / name, bundle, question))
+        expect(alone.get_by_role("heading", name=verdict)).to_contain_text(word)
+        expect(alone.get_by_role("heading", name=verdict)).to_be_focused()
+        expect(alone.get_by_role("heading", level=3).filter(has_text="COULD NOT CHECK")).to_be_visible()
+
+
+def test_files_that_are_nothing_of_the_kind_are_not_judged(alone: Page, tmp_path: Path) -> None:
+    kit = Kit()
+    asked = written(tmp_path / "odd", kit.bundle(), kit.ask())
+    (tmp_path / "odd" / "trust.json").write_text("{}")
+    ask(alone, asked)
+    expect(alone.get_by_role("alert")).to_contain_text("not a trust file")
+
+
+def test_a_verified_head_can_be_kept_and_given_back(alone: Page, tmp_path: Path) -> None:
+    kit = Kit()
+    asked = written(tmp_path / "first", kit.bundle(), kit.ask())
+    said(alone, asked)
+    with alone.expect_download() as kept:
+        alone.get_by_role("link", name="Save this head").click()
+    note = tmp_path / "head.note"
+    kept.value.save_as(note)
+    ask(alone, Asked(asked.bundle, asked.trust, (note,), asked.at_ms))
+    expect(alone.get_by_text("A3: and it agrees")).to_be_visible()
+
+
+def test_text_of_a_bundle_neither_acts_nor_turns(alone: Page, tmp_path: Path) -> None:
+    kit = Kit()
+    hostile = kit.bundle(run="\u202e<img src=x onerror=document.title=1>")
+    ask(alone, written(tmp_path / "hostile", hostile, kit.ask()))
+    expect(alone.get_by_role("heading", name="TAMPERED")).to_be_visible()
+    assert alone.locator("#answer img").count() == 0
+    assert alone.title().startswith("Verify")
+
+
+def test_the_page_of_the_console_judges_and_may_not_send(
+    visit: Callable, world: SimpleNamespace, tmp_path: Path, server: str
+) -> None:
+    visitor = visit(world.a.alice)
+    page = visitor.open("/o/a/evidence/verify/")
+    requested: list[str] = []
+    sent: list[str] = []
+    page.on("request", lambda request: requested.append(request.url))
+    page.on("requestfinished", lambda request: sent.append(request.url))
+    kit = Kit()
+    ask(page, written(tmp_path / "console", kit.bundle(), kit.ask()))
+    expect(page.get_by_role("heading", name="VERIFIED")).to_be_visible()
+    assert visitor.accessibility() == []
+    assert requested == []
+    tried = page.evaluate(SEND, f"{server}/o/a/")
+    assert tried[:2] == ["rejected", "rejected"]
+    assert sent == []
+    visitor.complaints[:] = [one for one in visitor.complaints if "Content Security Policy" not in one]
