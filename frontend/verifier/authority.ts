@@ -13,11 +13,11 @@ export class Stop extends Error {}
 
 /** Every file that the format asks for is there, or the statement tells that it was removed. */
 export function checkPresence(dossier: Dossier): void {
-  const missing = layout.REQUIRED.filter((name) => !dossier.members.has(name));
+  const claims = claimsOf(dossier);
+  const missing = layout.required(claims?.predicate.kind ?? "run").filter((name) => !dossier.members.has(name));
   if (!checkpointNames(dossier.members).length) missing.push(layout.checkpoint(1));
-  const named = namedFiles(dossier);
   for (const name of missing) {
-    dossier.fail(named.has(name) ? "FILE-REMOVED" : "MISSING-FILE", name, "the file is not in the bundle");
+    dossier.fail(claims?.subjects.has(name) ? "FILE-REMOVED" : "MISSING-FILE", name, "the file is not in the bundle");
   }
   if (missing.length) throw new Stop();
 }
@@ -49,8 +49,9 @@ export async function checkStatement(dossier: Dossier): Promise<void> {
   const before = dossier.failed;
   const envelope = reading(layout.STATEMENT, statementEnvelope, dossier.file(layout.STATEMENT));
   dossier.statement = reading(layout.STATEMENT, statement.parse, envelope.payload);
+  const { kind, origin } = dossier.claims;
+  [dossier.report.kind, dossier.report.origin] = [kind, origin];
   await checkBundleSignature(dossier, envelope);
-  const { origin } = dossier.claims;
   const { trust } = dossier.question;
   if (!origin.startsWith(dossier.ring.scope) || (trust !== null && !origin.startsWith(trust.scope))) {
     dossier.fail("ORIGIN", layout.STATEMENT, `the log ${origin} is not one of those that are trusted here`);
@@ -92,12 +93,12 @@ export function checkKey(dossier: Dossier, key: keyring.Key, where: string, atMs
 const keyringEnvelope = (data: Bytes) => dsse.parse(data, keyring.PAYLOAD_TYPE);
 const statementEnvelope = (data: Bytes) => dsse.parse(data, statement.PAYLOAD_TYPE);
 
-/** Files named by the statement, if it can be read at this point; its signature is judged later. */
-function namedFiles(dossier: Dossier): Set<string> {
+/** The statement, if it is there; its signature is judged later. */
+function claimsOf(dossier: Dossier): statement.Statement | null {
   const sealed = dossier.members.get(layout.STATEMENT);
-  if (!sealed) return new Set();
+  if (!sealed) return null;
   const envelope = reading(layout.STATEMENT, statementEnvelope, sealed);
-  return new Set(reading(layout.STATEMENT, statement.parse, envelope.payload).subjects.keys());
+  return reading(layout.STATEMENT, statement.parse, envelope.payload);
 }
 
 async function checkRoot(dossier: Dossier, envelope: dsse.Envelope): Promise<void> {

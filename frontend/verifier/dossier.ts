@@ -33,6 +33,9 @@ export class Dossier {
   notes: SignedNote[] = [];
   proofs = new Map<number, Bytes[]>();
   consistency = new Map<string, Bytes[]>();
+  frontier: Bytes[] = [];
+  /** Roots that a period's leaves were seen to grow the tree to, by size. */
+  readonly grown = new Map<number, Bytes>();
   leaves: Leaf[] = [];
   leafLines: Bytes[] = [];
   events: Event[] = [];
@@ -54,6 +57,15 @@ export class Dossier {
 
   get lastNote(): SignedNote {
     return this.notes.at(-1)!;
+  }
+
+  /** [where it comes from, text] of the heads that the auditor brings. */
+  get remembered(): [where: string, text: string][] {
+    const listed = this.question.trust?.checkpoints ?? [];
+    return [
+      ...this.question.known.map((text, at): [string, string] => [`known:${at + 1}`, text]),
+      ...listed.map((text, at): [string, string] => [`trust:${at + 1}`, text]),
+    ];
   }
 
   file(name: string): Bytes {
@@ -119,6 +131,13 @@ export function parseConsistency(data: Bytes): Map<string, Bytes[]> {
     }
     return [`${from} ${to}`, pathOf(item.get("path")!)];
   }));
+}
+
+/** `{"peaks": [base64, …]}`: the complete subtrees of the tree before a period, largest first. */
+export function parseFrontier(data: Bytes): Bytes[] {
+  const members = loadsObject(data);
+  if (!hasExactly(members, ["peaks"])) throw new Malformed("SCHEMA", "not a frontier");
+  return pathOf(members.get("peaks")!);
 }
 
 export function checkpointNames(members: Files): string[] {

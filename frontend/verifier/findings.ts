@@ -34,8 +34,11 @@ const TABLE: Partial<Record<Verdict, string>> = {
     "TRUST-NONE ROOT-KEY DSSE-KEY NOTE-KEY KEYRING-OLD KEY-REVOKED KEY-PERIOD KEY-SCOPE TIME-FUTURE " +
     "WITNESS-QUORUM",
   INCOMPLETE:
-    "MISSING-FILE RUN-GAP RUN-COUNT RUN-OPEN STALE MISSING-PROOF ERASED-UNEXPLAINED CLOCK-SKEW DANGLING-INTENT SKIPPED",
-  RULE_VIOLATION: "RULE-SOD RULE-TOCTOU RULE-EFFECT RULE-DENIED",
+    "MISSING-FILE RUN-GAP RUN-COUNT RUN-OPEN POPULATION-GAP APPROVAL-MISSING APPROVAL-OPEN STALE MISSING-PROOF " +
+    "ERASED-UNEXPLAINED CLOCK-SKEW DANGLING-INTENT SKIPPED",
+  RULE_VIOLATION:
+    "RULE-SOD RULE-TOCTOU RULE-EFFECT RULE-DENIED RULE-POLICY RULE-BUNDLE RULE-QUORUM RULE-VOTE RULE-SHOWN " +
+    "RULE-HUMAN RULE-ONCE RULE-REFUSED RULE-INTENT RULE-PROPOSED RULE-PIN RULE-COST",
 };
 
 /** Every code with the verdict that it leads to. */
@@ -60,6 +63,8 @@ export class Report {
   disclosed = 0;
   redacted = 0;
   erased = 0;
+  kind = "";
+  origin = "";
   note = "";
   readonly conflictingNotes: string[] = [];
 
@@ -98,6 +103,8 @@ export class Report {
       verdict: this.verdict,
       exit: this.exit,
       assurance: `A${this.assurance}`,
+      kind: this.kind,
+      origin: this.origin,
       events: this.events,
       events_claimed: this.eventsClaimed,
       disclosed: this.disclosed,

@@ -2,7 +2,7 @@
 import { provenBefore } from "./anchoring.ts";
 import { checkKey } from "./authority.ts";
 import { type Bytes, equal, hex, utf8 } from "./bytes.ts";
-import { checkpointNames, type Dossier, linesOf, parseConsistency, parseProofs, reading } from "./dossier.ts";
+import { checkpointNames, type Dossier, linesOf, parseConsistency, parseFrontier, parseProofs, reading } from "./dossier.ts";
 import { type Leaf, parseLeaf } from "./envelope.ts";
 import { type Key, ofUse } from "./keyring.ts";
 import * as layout from "./layout.ts";
@@ -14,7 +14,9 @@ import type { SignedNote } from "./note.ts";
 export function checkLeavesForm(dossier: Dossier): void {
   dossier.leaves = dossier.parsed(layout.LEAVES, parseLeaf);
   dossier.leafLines = linesOf(dossier.file(layout.LEAVES), layout.LEAVES);
-  dossier.proofs = reading(layout.PROOFS, parseProofs, dossier.file(layout.PROOFS));
+  if (dossier.claims.kind === "period") {
+    dossier.frontier = reading(layout.FRONTIER, parseFrontier, dossier.file(layout.FRONTIER));
+  } else dossier.proofs = reading(layout.PROOFS, parseProofs, dossier.file(layout.PROOFS));
   dossier.consistency = reading(layout.CONSISTENCY, parseConsistency, dossier.file(layout.CONSISTENCY));
 }
 
@@ -49,14 +51,11 @@ export async function checkConsistency(dossier: Dossier): Promise<void> {
 
 /** Heads that the auditor remembers must lie on the same line of history. */
 export async function checkKnown(dossier: Dossier): Promise<void> {
-  const { known, trust } = dossier.question;
-  const listed = trust?.checkpoints ?? [];
-  if (!known.length && !listed.length) {
+  if (!dossier.remembered.length) {
     const message = "no remembered head was given: a rewrite by the operator would not show";
     dossier.report.skip("KNOWN", "known", message);
   }
-  for (const [at, text] of known.entries()) await checkRemembered(dossier, text, `known:${at + 1}`, true);
-  for (const [at, text] of listed.entries()) await checkRemembered(dossier, text, `trust:${at + 1}`, false);
+  for (const [where, text] of dossier.remembered) await checkRemembered(dossier, text, where, where.startsWith("known:"));
 }
 
 /** Every leaf is in the tree of the last head, in order, linked to its neighbour, never earlier than it. */
@@ -114,6 +113,8 @@ async function compare(dossier: Dossier, older: SignedNote, newer: SignedNote, w
     dossier.fail("CP-ORDER", where, `size ${from.size} stands before size ${to.size}`);
     return false;
   }
+  const [before, after] = [dossier.grown.get(from.size), dossier.grown.get(to.size)];
+  if (before && after) return equal(before, from.root) || differ(dossier, older, newer, where);
   const path = dossier.consistency.get(`${from.size} ${to.size}`);
   if (!path) {
     dossier.fail("MISSING-PROOF", where, `no proof from size ${from.size} to size ${to.size}`);
@@ -127,14 +128,16 @@ async function compare(dossier: Dossier, older: SignedNote, newer: SignedNote, w
 }
 
 async function compareEqual(dossier: Dossier, one: SignedNote, other: SignedNote, where: string): Promise<boolean> {
-  const { size, root } = one.checkpoint;
-  if (equal(root, other.checkpoint.root)) return true;
+  return equal(one.checkpoint.root, other.checkpoint.root) || differ(dossier, one, other, where);
+}
+
+/** Two heads that cannot both be true: with both signatures that is a proof against the operator. */
+async function differ(dossier: Dossier, one: SignedNote, other: SignedNote, where: string): Promise<boolean> {
+  const sizes = `the heads of size ${one.checkpoint.size} and ${other.checkpoint.size} cannot both be true`;
   if ((await signature(dossier, one))?.good && (await signature(dossier, other))?.good) {
-    dossier.fail("EQUIVOCATION", where, `two signed heads of size ${size} differ`);
+    dossier.fail("EQUIVOCATION", where, `${sizes}, and both are signed`);
     dossier.report.conflictingNotes.push(one.text, other.text);
-  } else {
-    dossier.fail("CONSISTENCY", where, `two heads of size ${size} differ`);
-  }
+  } else dossier.fail("CONSISTENCY", where, sizes);
   return false;
 }
 
@@ -173,7 +176,7 @@ function checkProof(dossier: Dossier, leaf: Leaf, line: Bytes, head: note.Checkp
   }
 }
 
-function checkNeighbour(dossier: Dossier, at: number, where: string): void {
+export function checkNeighbour(dossier: Dossier, at: number, where: string): void {
   const [previous, leaf] = [dossier.leaves[at - 1]!, dossier.leaves[at]!];
   if (leaf.index <= previous.index) {
     dossier.fail("ORDER", where, `leaf ${leaf.index} stands behind leaf ${previous.index}`);

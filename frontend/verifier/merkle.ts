@@ -11,16 +11,28 @@ export const nodeHash = (left: Bytes, right: Bytes): Bytes => sha256(NODE, left,
 
 /** The root over already hashed leaves. */
 export function rootOf(hashes: Bytes[]): Bytes {
-  if (!hashes.length) return sha256();
-  let level = hashes;
-  while (level.length > 1) {
-    const above: Bytes[] = [];
-    for (let at = 0; at < level.length; at += 2) {
-      above.push(at + 1 < level.length ? nodeHash(level[at]!, level[at + 1]!) : level[at]!);
-    }
-    level = above;
-  }
-  return level[0]!;
+  const peaks: Bytes[] = [];
+  hashes.forEach((hashed, size) => grow(peaks, size, hashed));
+  return rootFromPeaks(peaks);
+}
+
+/** Grow a tree of `size` leaves by one, in place; `peaks` are the roots of its complete subtrees, largest first. */
+export function grow(peaks: Bytes[], size: number, leaf: Bytes): void {
+  let carried = leaf;
+  for (let rest = size; rest % 2 === 1; rest = (rest - 1) / 2) carried = nodeHash(peaks.pop()!, carried);
+  peaks.push(carried);
+}
+
+export function rootFromPeaks(peaks: Bytes[]): Bytes {
+  if (!peaks.length) return sha256();
+  return peaks.reduceRight((root, peak) => nodeHash(peak, root));
+}
+
+/** How many complete subtrees make up a tree of so many leaves. */
+export function peakCount(size: number): number {
+  let count = 0;
+  for (let rest = size; rest > 0; rest = Math.floor(rest / 2)) count += rest % 2;
+  return count;
 }
 
 /** RFC 9162 §2.1.3.2, path length included. */

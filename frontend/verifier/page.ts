@@ -1,8 +1,9 @@
 // The readable page of a bundle. It derives nothing: it is rendered again from the events and compared.
-import { type Bytes, readable, utf8 } from "./bytes.ts";
+import { byCodePoint, type Bytes, readable, utf8 } from "./bytes.ts";
 import type { Disclosure } from "./disclosure.ts";
 import { commitments, type Event, type Leaf } from "./envelope.ts";
 import { canonical, shown } from "./json.ts";
+import type { Kind } from "./layout.ts";
 import type { Predicate } from "./statement.ts";
 
 export const RENDERER = "interlock.report/1";
@@ -15,10 +16,15 @@ table{border-collapse:collapse;width:100%}th,td{text-align:left;vertical-align:t
 border-bottom:1px solid #8888}pre{white-space:pre-wrap;overflow-wrap:anywhere;margin:0}code{overflow-wrap:anywhere}
 `;
 
+const WHOLE: Record<Kind, string> = {
+  run: "The run is whole if it is sealed: no event of it is left out.",
+  approval: "The run is whole from its start up to the end of the approval: no event in between is left out.",
+  period: "The period is whole: it holds every event of the log between its first and its last leaf.",
+};
 const LIMITS = `
 <h2>What this proves</h2>
 <ul><li>These events were recorded in this order in the log named above, and none was changed since it was signed.</li>
-<li>The run is whole if it is sealed: no event of it is left out.</li>
+<li>{whole}</li>
 <li>Opened content is what was committed to when the event was recorded.</li></ul>
 <h2>What this does not prove</h2>
 <ul><li>That what was recorded is true, or that everything that happened was recorded.</li>
@@ -35,11 +41,10 @@ type Opened = Map<string, Bytes>;
 export function render(
   predicate: Predicate, events: Event[], leaves: Leaf[], disclosures: Disclosure[], note: string,
 ): Bytes {
-  const opened: Opened = new Map(disclosures.map(({ event, path, content }) => [placeOf(event, path), content]));
-  const shared = Math.min(events.length, leaves.length);
-  const rows = events.slice(0, shared).map((event, at) => row(event, leaves[at]!, opened));
-  const body = [head(predicate), table(rows), LIMITS, `<h2>Last checkpoint</h2><pre>${escape(note)}</pre>`];
-  const title = `Evidence of run ${escape(predicate.run)}`;
+  const shown = predicate.kind === "period" ? types(events) : listed(events, leaves, disclosures);
+  const limits = LIMITS.replace("{whole}", WHOLE[predicate.kind]);
+  const body = [head(predicate), shown, limits, `<h2>Last checkpoint</h2><pre>${escape(note)}</pre>`];
+  const title = escape(`Evidence of ${subject(predicate)}`);
   return utf8(
     `<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>${title}</title>` +
       `<style>${STYLE}</style></head><body><h1>${title}</h1>${body.join("")}</body></html>\n`,
@@ -49,14 +54,35 @@ export function render(
 function head(said: Predicate): string {
   const facts = [
     ["Log", said.origin],
-    ["Run", said.run],
+    ...[["Run", said.run], ["Approval", said.request]].filter(([, value]) => value),
     ["Events", `${said.events}, leaves ${said.first_leaf} to ${said.last_leaf}`],
     ["Tree", `size ${said.size}, root ${said.root}`],
     ["Content", `${said.disclosed} opened, ${said.redacted} withheld, ${said.erased} erased`],
     ["Exported", `${time(said.generated_at)} by ${said.exporter}`],
-  ] as const;
+  ] as [string, string][];
   const rows = facts.map(([name, value]) => `<tr><th scope=row>${name}</th><td><code>${escape(value)}</code></td></tr>`);
   return `<table>${rows.join("")}</table>`;
+}
+
+function subject({ kind, run, request, first_leaf, last_leaf }: Predicate): string {
+  if (kind === "period") return `the period from leaf ${first_leaf} to leaf ${last_leaf}`;
+  return kind === "approval" ? `approval ${request}` : `run ${run}`;
+}
+
+/** A period is counted, not listed. */
+function types(events: Event[]): string {
+  const kinds = Map.groupBy(events, (event) => event.type);
+  const rows = [...kinds.keys()].sort(byCodePoint).map(
+    (kind) => `<tr><td>${escape(kind)}</td><td>${kinds.get(kind)!.length}</td></tr>`,
+  );
+  const top = "<thead><tr><th>Event</th><th>Count</th></tr></thead>";
+  return `<h2>Population</h2><table>${top}<tbody>${rows.join("")}</tbody></table>`;
+}
+
+function listed(events: Event[], leaves: Leaf[], disclosures: Disclosure[]): string {
+  const opened: Opened = new Map(disclosures.map(({ event, path, content }) => [placeOf(event, path), content]));
+  const shared = Math.min(events.length, leaves.length);
+  return table(events.slice(0, shared).map((event, at) => row(event, leaves[at]!, opened)));
 }
 
 function table(rows: string[]): string {

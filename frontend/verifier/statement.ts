@@ -2,19 +2,24 @@
 import { type Bytes, hex, unhex } from "./bytes.ts";
 import type { Files } from "./container.ts";
 import { hasExactly, isWhole, type Json, loadsObject, type Members } from "./json.ts";
+import { type Kind, KINDS } from "./layout.ts";
 import { Malformed } from "./malformed.ts";
 import { sha256 } from "./sha256.ts";
 
 export const PAYLOAD_TYPE = "application/vnd.in-toto+json";
 const STATEMENT_TYPE = "https://in-toto.io/Statement/v1";
 const PREDICATE_TYPE = "https://interlock.dev/evidence-bundle/v1";
-const TEXTS = ["kind", "origin", "run", "root", "report", "exporter"] as const;
+const TEXTS = ["origin", "root", "report", "exporter"] as const;
 const NUMBERS = [
   "events", "first_leaf", "last_leaf", "size", "disclosed", "redacted", "erased", "generated_at",
 ] as const;
 
-/** What the bundle claims to be. `size` and `root` (hex) are those of its last checkpoint. */
-export type Predicate = Record<(typeof TEXTS)[number], string> & Record<(typeof NUMBERS)[number], number>;
+const OF_KIND: Record<Kind, string[]> = { run: ["run"], approval: ["run", "request"], period: [] };
+
+/** What the bundle claims to be. `size` and `root` (hex) are those of its last checkpoint. A bundle of a run or of an
+ * approval names the `run`, one of an approval also the `request`. */
+export type Predicate = Record<(typeof TEXTS)[number], string> &
+  Record<(typeof NUMBERS)[number], number> & { kind: Kind; run: string; request: string };
 
 /** `subjects` maps file names to SHA-256 digests (hex). */
 export interface Statement {
@@ -58,18 +63,25 @@ function subjectOf(item: Json): [string, string] {
 }
 
 function predicateOf(members: Json): Predicate {
-  if (!(members instanceof Map) || !hasExactly(members, [...TEXTS, ...NUMBERS])) {
+  const kind = members instanceof Map ? members.get("kind") : undefined;
+  if (!(members instanceof Map) || typeof kind !== "string") {
+    throw new Malformed("SCHEMA", "the predicate names no kind");
+  }
+  if (!isKind(kind)) throw new Malformed("VERSION", "this verifier does not know bundles of this kind");
+  const texts = ["kind", ...TEXTS, ...OF_KIND[kind]];
+  if (!hasExactly(members, [...texts, ...NUMBERS])) {
     throw new Malformed("SCHEMA", "the predicate misses members or has unknown ones");
   }
-  if (!TEXTS.every((name) => typeof members.get(name) === "string")) {
+  if (!texts.every((name) => typeof members.get(name) === "string")) {
     throw new Malformed("SCHEMA", "a text member of the predicate is not text");
   }
   if (!NUMBERS.every((name) => isCount(members, name))) {
     throw new Malformed("SCHEMA", "a count of the predicate is not a count");
   }
-  if (members.get("kind") !== "run") throw new Malformed("VERSION", "this verifier knows bundles of kind run");
-  return Object.fromEntries(members) as Predicate;
+  return { run: "", request: "", ...Object.fromEntries(members) } as Predicate;
 }
+
+const isKind = (kind: string): kind is Kind => (KINDS as readonly string[]).includes(kind);
 
 function isCount(members: Members, name: string): boolean {
   const value = members.get(name);

@@ -1,19 +1,19 @@
 // Last stages: the events themselves, the run they make, what was opened, and the page that tells it.
 import * as anchoring from "./anchoring.ts";
-import { equal, hex } from "./bytes.ts";
+import { equal } from "./bytes.ts";
+import { checkChain, placed, RUN_SEALED, runsOf } from "./chains.ts";
 import * as disclosures from "./disclosure.ts";
 import type { Dossier, Profile } from "./dossier.ts";
 import { commitments, type Event, parseEvent } from "./envelope.ts";
-import { isWhole, shown } from "./json.ts";
 import * as layout from "./layout.ts";
-import * as merkle from "./merkle.ts";
 import * as page from "./page.ts";
 import * as rules from "./rules.ts";
+import { Tale } from "./tale.ts";
 
 const AHEAD_MS = 5 * 60 * 1000;
 const BEHIND_MS = 3600 * 1000;
-const RUN_SEALED = "run.sealed";
 const ERASED = "erasure.completed";
+const APPROVAL_ENDS = ["approval.decided", "approval.consumed", "approval.voided"];
 const TOLERATED: Record<Profile, string[]> = {
   basic: ["TIME", "WITNESS", "KNOWN", "REPORT"],
   audit: ["KNOWN", "REPORT"],
@@ -44,24 +44,25 @@ export function checkEvents(dossier: Dossier): void {
 /** The run is whole: it counts from one, each event names its predecessor, and the last one seals it. */
 export function checkRun(dossier: Dossier): void {
   const before = dossier.failed;
-  const { events } = dossier;
-  for (const [at, event] of events.entries()) {
-    const where = `${layout.EVENTS}:${at + 1}`;
-    const previous = events[at - 1];
-    const expected = previous ? previous.seq + 1 : 1;
-    if (event.seq < expected) {
-      dossier.fail("ORDER", where, `event ${event.seq} of the run stands where ${expected} should`);
-    } else if (event.seq > expected) {
-      dossier.fail("RUN-GAP", where, `events ${expected} to ${event.seq - 1} of the run are not here`);
-    } else if (previous && event.prev !== hex(previous.hash)) {
-      dossier.fail("RUN-CHAIN", where, `event ${event.seq} names another predecessor`);
-    }
-    if (event.type === RUN_SEALED) checkSeal(dossier, event, at, where);
-  }
-  if (events.at(-1)?.type !== RUN_SEALED) {
+  checkChain(dossier, placed(dossier.events), true);
+  if (dossier.events.at(-1)?.type !== RUN_SEALED) {
     dossier.fail("RUN-OPEN", layout.EVENTS, "the last event does not seal the run: more may have followed");
   }
   dossier.conclude("RUN", layout.EVENTS, "the run is complete and sealed", before);
+}
+
+/** The run from its start up to the end of one approval: the question, the votes, what became of it. */
+export function checkApproval(dossier: Dossier): void {
+  const before = dossier.failed;
+  checkChain(dossier, placed(dossier.events), true);
+  const wanted = dossier.claims.request;
+  const about = dossier.events.filter((event) => event.data.get("request_id") === wanted).map((event) => event.type);
+  if (!about.includes("approval.requested")) {
+    dossier.fail("APPROVAL-MISSING", layout.EVENTS, "the question that the bundle is about is not here");
+  } else if (!APPROVAL_ENDS.some((end) => about.includes(end))) {
+    dossier.fail("APPROVAL-OPEN", layout.EVENTS, "nothing tells what became of the question");
+  }
+  dossier.conclude("APPROVAL", layout.EVENTS, "the run is complete up to the end of the approval", before);
 }
 
 /** Claimed times fit the sequenced ones, and none lies in the future; a trusted time says more. */
@@ -116,10 +117,10 @@ export function checkReport(dossier: Dossier): void {
 /** Governance rules that the events must satisfy, whoever signed them. */
 export function checkRules(dossier: Dossier): void {
   const before = dossier.failed;
-  for (const { code, line, message } of rules.broken(dossier.events)) {
+  for (const { code, line, message } of rules.broken(tales(dossier), dossier.events)) {
     dossier.fail(code, `${layout.EVENTS}:${line}`, message);
   }
-  dossier.conclude("RULES", layout.EVENTS, `${rules.RULES.length} governance rules hold`, before);
+  dossier.conclude("RULES", layout.EVENTS, `${rules.COUNT} governance rules hold`, before);
 }
 
 /** A skipped check is never a pass: stricter profiles count it as missing. */
@@ -133,6 +134,12 @@ export function checkProfile(dossier: Dossier): void {
   }
 }
 
+/** What the rules are asked about: the one run, or each run as far as the period shows it. */
+function tales({ claims, events }: Dossier): Tale[] {
+  if (claims.kind !== "period") return [new Tale(placed(events), true, claims.kind === "run")];
+  return runsOf(events).map((run) => new Tale(run, run[0]![1].seq === 1, run.at(-1)![1].type === RUN_SEALED));
+}
+
 function checkEvent(dossier: Dossier, event: Event, at: number, seen: Set<string>): void {
   const where = `${layout.EVENTS}:${at + 1}`;
   const leaf = dossier.leaves[at];
@@ -142,19 +149,10 @@ function checkEvent(dossier: Dossier, event: Event, at: number, seen: Set<string
   if (event.origin !== dossier.claims.origin) {
     dossier.fail("CROSS-TENANT", where, `the event is of the log ${event.origin}`);
   }
-  if (event.run !== dossier.claims.run) dossier.fail("RUN-ID", where, "the event is of another run");
+  const { kind, run } = dossier.claims;
+  if (kind !== "period" && event.run !== run) dossier.fail("RUN-ID", where, "the event is of another run");
   if (seen.has(event.id)) dossier.fail("DUP-EVENT", where, `the event ${event.id} stands here twice`);
   seen.add(event.id);
-}
-
-function checkSeal(dossier: Dossier, event: Event, at: number, where: string): void {
-  const count = event.data.get("count") ?? 0;
-  const hashes = dossier.events.slice(0, at).map((one) => merkle.leafHash(one.hash));
-  if (!isWhole(count) || count !== at) {
-    dossier.fail("RUN-COUNT", where, `the seal counts ${shown(count)} events, ${at} are here`);
-  } else if (event.data.get("root") !== hex(merkle.rootOf(hashes))) {
-    dossier.fail("RUN-ROOT", where, "the seal is over other events");
-  }
 }
 
 function countCommitments(dossier: Dossier): void {

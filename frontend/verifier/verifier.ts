@@ -7,12 +7,16 @@ import * as container from "./container.ts";
 import { Dossier, type Question } from "./dossier.ts";
 import { Report, type Verdict } from "./findings.ts";
 import * as history from "./history.ts";
+import type { Kind } from "./layout.ts";
 import { Malformed } from "./malformed.ts";
+import * as population from "./population.ts";
 import * as story from "./story.ts";
 
 const CONSISTENT: Verdict[] = ["VERIFIED", "INCOMPLETE", "RULE_VIOLATION"];
 
-const STAGES: ((dossier: Dossier) => void | Promise<void>)[] = [
+type Stage = (dossier: Dossier) => void | Promise<void>;
+
+const AUTHORITY: Stage[] = [
   authority.checkPresence,
   authority.checkKeyring,
   authority.checkStatement,
@@ -21,11 +25,15 @@ const STAGES: ((dossier: Dossier) => void | Promise<void>)[] = [
   history.readCheckpoints,
   anchoring.checkAnchors,
   history.checkCheckpoints,
-  history.checkConsistency,
-  history.checkKnown,
-  history.checkInclusion,
-  story.checkEvents,
-  story.checkRun,
+];
+const HEADS: Stage[] = [history.checkConsistency, history.checkKnown];
+const PARTS: Stage[] = [...HEADS, history.checkInclusion, story.checkEvents];
+const OF_KIND: Record<Kind, Stage[]> = {
+  run: [...PARTS, story.checkRun],
+  approval: [...PARTS, story.checkApproval],
+  period: [population.checkRange, population.checkGrowth, ...HEADS, story.checkEvents, population.checkRuns],
+};
+const STORY: Stage[] = [
   story.checkTime,
   story.checkDisclosures,
   story.checkReport,
@@ -40,7 +48,8 @@ export async function verify(bundle: Bytes, question: Question): Promise<Report>
     const members = container.unpack(bundle);
     report.passed("CONTAINER", "bundle", `${members.size} members in canonical form`);
     const dossier = new Dossier(question, members, report);
-    for (const stage of STAGES) await stage(dossier);
+    for (const stage of AUTHORITY) await stage(dossier);
+    for (const stage of [...OF_KIND[dossier.claims.kind], ...STORY]) await stage(dossier);
   } catch (error) {
     if (error instanceof Malformed) report.fail(error.code, error.where, error.message);
     else if (error instanceof authority.Stop) {

@@ -11,7 +11,13 @@ from evidence.verify.dossier import Question
 from evidence.verify.verifier import verify
 from tests.conformance.other import Asked, written
 from tests.ground import ROOT
-from tests.unit.evidence import attacks_form, attacks_record, attacks_time  # noqa: F401 - they fill the corpus
+from tests.unit.evidence import (  # noqa: F401 - they fill the corpus
+    attacks_form,
+    attacks_kinds,
+    attacks_record,
+    attacks_rules,
+    attacks_time,
+)
 from tests.unit.evidence.corpus import ATTACKS, edited
 from tests.unit.evidence.forge import Kit
 

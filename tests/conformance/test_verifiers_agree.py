@@ -13,8 +13,6 @@ from tests.unit.evidence.attacks import ATTACKS
 from tests.unit.evidence.forge import Kit
 from tests.unit.evidence.stamps import Stamper
 
-pytestmark = pytest.mark.xfail(reason="the second verifier does not know approvals, periods and the new rules yet")
-
 
 def test_both_say_the_same_of_every_attack(tmp_path: Path) -> None:
     assert disagreements(tmp_path, [case.make() for case in ATTACKS]) == []
