@@ -8,7 +8,7 @@ OPA_VERSION := v1.20.2
 export PYTHONUNBUFFERED = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-faults check bench bench-engine bench-policy lock clean browser opa softhsm
+.PHONY: help setup demo up test test-faults check bench bench-engine bench-policy bench-evidence torture lock clean browser opa softhsm
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ test-faults: setup ## the whole matrix of faults; CASES=n SEED=s for a part of i
 	@FAULT_CASES=$(or $(CASES),100000) FAULT_SEED=$(or $(SEED),0) $(BIN)/python -m pytest -q tests/faults; \
 	  code=$$?; test ! -f build/faults.json || cat build/faults.json; exit $$code
 
+torture: setup ## 64 writers, 4 sequencers, kill -9 at random; MINUTES=10 WRITERS=64 SEED=0. Writes build/torture.json
+	@$(BIN)/python -m tests.torture
+
 check: setup ## style, types, import contracts, migrations, deployment checks
 	@$(BIN)/ruff format --check -q . && $(BIN)/ruff check -q .
 	@$(BIN)/mypy .
@@ -76,6 +79,9 @@ bench-engine: setup build/bench-venv/.installed ## the engine beside its peers; 
 
 bench-policy: setup opa ## decisions, embedded and by a real OPA server, replays and growth; writes build/bench-policy.json
 	@$(BIN)/python -m tests.bench.policy $(if $(QUICK),--quick)
+
+bench-evidence: setup ## the record beside none and beside a locked chain, its lag, the verifier; writes build/bench-evidence.json
+	@$(BIN)/python -m tests.bench.evidence $(if $(QUICK),--quick)
 
 build/bench-venv/.installed: requirements/bench.txt | $(VENV)/.installed
 	@$(BIN)/python -m venv build/bench-venv
