@@ -89,7 +89,9 @@ def decide(call: ToolCall, *, actor: Actor) -> Ruling | None:
 def deny(
     call: ToolCall, *, code: str, detail: str, actor: Actor, decision_id: UUID | None = None, digest: str = ""
 ) -> None:
-    """Close the call as denied, with evidence. Needs an open transaction and the lease."""
+    """Close the call as denied, with evidence; a yes that it still has is void. Needs an open transaction and the
+    lease."""
+    waiting.give_up(call, reason=f"denied: {code}", actor=actor)
     denied = {"code": code[:80], "detail": detail[:500], "retry_at": None, "lease_until": None}
     locks.move(call, CallState.DENIED, **denied, decision_id=decision_id or call.decision_id)
     event = CallDenied(call.pk, call.tool, code[:80], detail[:500], decision_id, digest or None)

@@ -83,6 +83,14 @@ def lapsed(call: ToolCall) -> str:
     return approvals.lapsed(request) if given and request else ""
 
 
+def give_up(call: ToolCall, *, reason: str, actor: Actor) -> None:
+    """What people were asked or have said about a call that will not be made is void."""
+    request = _request(call)
+    if request is not None and request.state in (State.PENDING, State.APPROVED):
+        approvals.void(request_id=request.pk, reason=reason, actor=actor)
+        wakeups.show_cards(request_id=request.pk)
+
+
 def keep_waiting(call: ToolCall, **changes: object) -> None:
     waits = {"code": "approval_pending", "detail": "", "retry_at": None, "lease_until": None}
     locks.move(call, CallState.WAITING_APPROVAL, **waits, **changes)
