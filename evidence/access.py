@@ -23,6 +23,14 @@ def run_head(actor: Actor, run_id: UUID, perm: Perm = Perm.VIEW) -> RunHead:
     return head
 
 
+def log_head(actor: Actor, log_id: UUID, perm: Perm = Perm.VIEW) -> LogHead:
+    """A log that the actor may see."""
+    head = LogHead.objects.filter(pk=log_id).first()
+    if head is None or not _may_see(actor, log_id, perm):
+        raise NotFound
+    return head
+
+
 def run_events(actor: Actor, run_id: UUID, after: int = 0, limit: int = 200) -> list[dict[str, Any]]:
     """Timeline of a run behind `after`, each `{id, seq, type, at, actor, actor_kind, title, summary, data, leaf}`.
 

@@ -15,6 +15,14 @@ class NotSealed(Unavailable):
     code, title = "not_sealed", "The events are not sealed yet"
 
 
+class NothingSealed(Conflict):
+    code, title = "nothing_sealed", "The log has no sealed events in this period"
+
+
+class PeriodTooLong(Invalid):
+    code, title = "period_too_long", "The period holds more events than one bundle takes"
+
+
 class LogFrozen(Unavailable):
     """The log does not extend what was signed before: somebody must look before anything is signed again."""
 

@@ -83,11 +83,26 @@ class KeyRevoked:
 @event("evidence.exported")
 @dataclass(frozen=True)
 class EvidenceExported:
-    """Reading is on record: who took which run's bundle, with how much content opened."""
+    """Reading is on record: who took which run's bundle, with how much content opened.
+
+    `request_id`: only the run up to the end of that approval.
+    """
 
     run_id: UUID
     events: int
     disclosed: int
+    checkpoint_size: int
+    request_id: UUID | None = None
+
+
+@event("evidence.period_exported")
+@dataclass(frozen=True)
+class PeriodExported:
+    """Somebody took all events of a log from leaf `first_leaf` up to a signed head."""
+
+    log_id: UUID
+    first_leaf: int
+    events: int
     checkpoint_size: int
 
 

@@ -1,6 +1,7 @@
 """Reading what goes into the bundle of a run. Everything read here is already signed."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from uuid import UUID
 
@@ -10,21 +11,30 @@ from evidence.bundling import Material, assemble
 from evidence.errors import NotSealed
 from evidence.models import Checkpoint, Content, Event, Leaf, RunHead
 from evidence.trees import StoredNodes
-from evidence.verify import commitment, envelope, merkle
+from evidence.verify import commitment, envelope, layout, merkle
 from evidence.verify.disclosure import Disclosure
 from tenants import payloads, scope
 from tenants.errors import PayloadExpired
 
 
-def bundle_of(head: RunHead, known_sizes: Iterable[int] = ()) -> tuple[bytes, Material]:
-    """The bundle of a run whose events are all sealed, and what went into it. In one transaction."""
+def bundle_of(
+    head: RunHead, known_sizes: Iterable[int] = (), *, request_id: UUID | None = None
+) -> tuple[bytes, Material]:
+    """The bundle of a run whose events are all sealed, and what went into it. In one transaction.
+
+    `request_id`: only up to the end of that approval.
+    """
     rows = list(Event.objects.filter(run_id=head.pk).order_by("run_seq"))
+    if request_id is not None:
+        rows = rows[: last_about(rows, request_id)]
     leaves = Leaf.objects.filter(pk__in=[row.pk for row in rows]).in_bulk()
     heads = _heads(head.log_id, sorted(leaf.index for leaf in leaves.values()))
     if len(leaves) < len(rows) or not heads:
         raise NotSealed
     sealing = keyrings.sealing(scope.current(), "bundle")
     material = _material(head, rows, [leaves[row.pk] for row in rows], heads, known_sizes, sealing.envelope)
+    if request_id is not None:
+        material = replace(material, kind=layout.APPROVAL, request=str(request_id), erased=0)
     return assemble(material, sealing.signer), material
 
 
@@ -46,7 +56,7 @@ def _material(
         leaves=[bytes(leaf.leaf) for leaf in leaves],
         proofs={leaf.index: merkle.inclusion_path(leaf.index, size, stored) for leaf in leaves},
         notes=[checkpoint.note for checkpoint in heads],
-        consistency=_consistency([row.size for row in heads], known_sizes, stored),
+        consistency=consistency_of([row.size for row in heads], known_sizes, stored),
         keyring=keyring.encode(),
         disclosures=opened,
         exhibits=_exhibits(rows) if opened else {},
@@ -67,7 +77,18 @@ def _heads(log_id: UUID, indices: Sequence[int]) -> list[Checkpoint]:
     return sorted({row.size: row for row in found if row is not None}.values(), key=lambda row: row.size)
 
 
-def _consistency(
+def last_about(rows: Sequence[Event], request_id: UUID) -> int:
+    """How many events of the run there are up to the last one about the approval; 0 when there is none."""
+    told = [number for number, row in enumerate(rows, start=1) if row.type.startswith("approval.")]
+    about = [number for number in told if _request_of(rows[number - 1]) == str(request_id)]
+    return max(about, default=0)
+
+
+def _request_of(row: Event) -> str:
+    return str(envelope.parse_event(bytes(row.body)).data.get("request_id", ""))
+
+
+def consistency_of(
     sizes: Sequence[int], known_sizes: Iterable[int], stored: StoredNodes
 ) -> dict[tuple[int, int], list[bytes]]:
     """Between neighbours, and from each head that the asker remembers to the newest."""

@@ -1,8 +1,10 @@
 """Evidence over the API: what happened in a run, its bundle, the heads of the logs, the trust file."""
 
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
@@ -10,8 +12,9 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from approvals import access as approvals
 from controlplane.lib.errors import Invalid
-from evidence import access, services
+from evidence import access, exports, services
 from tenants.http import ApiView
 
 LARGEST = 200
@@ -59,8 +62,32 @@ class RunBundle(ApiView):
         """The bundle of a run. `?known=<size>` proves that it extends a head remembered from before."""
         known = _number(request, "known", 0)
         bundle = services.export_run(run_id=run_id, actor=self.actor, known_sizes=[known])
-        headers = {"Content-Disposition": f'attachment; filename="{run_id}.evb"'}
-        return HttpResponse(bundle, content_type="application/zip", headers=headers)
+        return _download(bundle, str(run_id))
+
+
+class ApprovalBundle(ApiView):
+    reads_in_transaction = False
+
+    @extend_schema(operation_id="approvals_evidence", responses={(200, "application/zip"): OpenApiTypes.BINARY})
+    def get(self, request: Request, request_id: UUID) -> HttpResponse:
+        """The bundle of an approval: its run up to the last word about it. `?known=<size>` as for a run."""
+        with transaction.atomic():
+            run_id = approvals.access_request(self.actor, request_id).request.run_id
+        known = [_number(request, "known", 0)]
+        bundle = exports.export_approval(run_id=run_id, request_id=request_id, actor=self.actor, known_sizes=known)
+        return _download(bundle, f"approval-{request_id}")
+
+
+class PeriodBundle(ApiView):
+    reads_in_transaction = False
+
+    @extend_schema(operation_id="logs_evidence", responses={(200, "application/zip"): OpenApiTypes.BINARY})
+    def get(self, request: Request, log_id: UUID) -> HttpResponse:
+        """All events of a log in a period, complete by proof; `?since=` and `?until=` are times."""
+        since, until = _moment(request, "since"), _moment(request, "until")
+        known = [_number(request, "known", 0)]
+        bundle = exports.export_period(log_id=log_id, actor=self.actor, since=since, until=until, known_sizes=known)
+        return _download(bundle, f"period-{log_id}")
 
 
 class Logs(ApiView):
@@ -75,6 +102,22 @@ class TrustFile(ApiView):
     def get(self, request: Request) -> Response:
         """What a bundle is checked against. Keep it away from the platform, and before the first run."""
         return Response(access.trust_file(self.actor))
+
+
+def _download(bundle: bytes, name: str) -> HttpResponse:
+    headers = {"Content-Disposition": f'attachment; filename="{name}.evb"'}
+    return HttpResponse(bundle, content_type="application/zip", headers=headers)
+
+
+def _moment(request: Request, name: str) -> datetime | None:
+    raw = request.query_params.get(name)
+    if raw is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(raw)
+    except ValueError as error:
+        raise Invalid(f"{name} is a time such as 2026-11-21T00:00:00Z", field=name) from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _number(request: Request, name: str, default: int) -> int:

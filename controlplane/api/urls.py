@@ -137,6 +137,8 @@ urlpatterns = [
     path("runs/<uuid:run_id>/calls", connectors.RunCalls.as_view(), name="run-calls"),
     path("runs/<uuid:run_id>/events", evidence.RunEvents.as_view(), name="run-events"),
     path("runs/<uuid:run_id>/evidence", evidence.RunBundle.as_view(), name="run-evidence"),
+    path("approvals/<uuid:request_id>/evidence", evidence.ApprovalBundle.as_view(), name="approval-evidence"),
+    path("logs/<uuid:log_id>/evidence", evidence.PeriodBundle.as_view(), name="log-evidence"),
     path("logs", evidence.Logs.as_view(), name="logs"),
     path("trust", evidence.TrustFile.as_view(), name="trust"),
 ]

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlencode
 
 import typer
 
@@ -20,11 +21,37 @@ def export(
     to: Annotated[Path | None, typer.Option("--to", help="file to write; <run>.evb when left out")] = None,
 ) -> None:
     """Download the evidence bundle of a run."""
-    target = to or Path(f"{run_id}.evb")
-    content = connect().download(f"/v1/runs/{run_id}/evidence")
-    target.write_bytes(content)
-    output.say(f"{len(content):,} bytes")
-    sys.stdout.write(f"{target}\n")
+    _save(f"/v1/runs/{run_id}/evidence", to or Path(f"{run_id}.evb"))
+
+
+@app.command()
+def approval(
+    request_id: Annotated[str, typer.Argument(help="id of the approval")],
+    to: Annotated[Path | None, typer.Option("--to", help="file to write; approval-<id>.evb when left out")] = None,
+) -> None:
+    """Download the evidence of an approval: its run up to the last word about it."""
+    _save(f"/v1/approvals/{request_id}/evidence", to or Path(f"approval-{request_id}.evb"))
+
+
+@app.command()
+def period(
+    log_id: Annotated[
+        str, typer.Argument(help="id of the log: a workspace, or the tenant; see `interlock evidence logs`")
+    ],
+    since: Annotated[str, typer.Option("--since", help="time; from the first event when left out")] = "",
+    until: Annotated[str, typer.Option("--until", help="time; up to the newest signed head when left out")] = "",
+    to: Annotated[Path | None, typer.Option("--to", help="file to write; period-<log>.evb when left out")] = None,
+) -> None:
+    """Download all events of a log in a period, complete by proof."""
+    asked = urlencode({name: value for name, value in (("since", since), ("until", until)) if value})
+    _save(f"/v1/logs/{log_id}/evidence?{asked}", to or Path(f"period-{log_id}.evb"))
+
+
+@app.command()
+def logs() -> None:
+    """The logs you may see, each with its newest signed head."""
+    for log in connect().get("/v1/logs")["results"]:
+        sys.stdout.write(f"{log['id']}  {log['label']:<20}  {log['signed_size']:>8} sealed  {log['frozen_reason']}\n")
 
 
 @app.command()
@@ -44,3 +71,10 @@ def verify(
     done = subprocess.run(command, check=False)  # noqa: S603 - our own verifier
     verdicts = {0: Exit.OK, 2: Exit.NOT_VERIFIED, 3: Exit.NOT_VERIFIED, 4: Exit.NOT_VERIFIED}
     raise typer.Exit(verdicts.get(done.returncode, Exit.VERIFICATION_FAILED))
+
+
+def _save(path: str, target: Path) -> None:
+    content = connect().download(path)
+    target.write_bytes(content)
+    output.say(f"{len(content):,} bytes")
+    sys.stdout.write(f"{target}\n")

@@ -55,6 +55,18 @@ def test_the_bundle_that_is_downloaded_verifies(client: Client, world: object, r
     assert verify(answer.content, Question(trust, (), clock.now_ms())).verdict is Verdict.VERIFIED
 
 
+def test_a_period_of_a_log_is_downloaded_and_verifies(
+    client: Client, world: object, run: UUID, headers: Callable
+) -> None:
+    alice = headers(world.a, world.a.alice)
+    trust = parse(json.dumps(client.get("/v1/trust", headers=alice).json()).encode())
+    url = f"/v1/logs/{world.a.workspace.id}/evidence"
+    answer = client.get(f"{url}?since=2026-01-01T00:00:00Z&known=1", headers={**alice, "Accept": "*/*"})
+    report = verify(answer.content, Question(trust, (), clock.now_ms()))
+    assert (answer.status_code, report.verdict, report.kind) == (200, Verdict.VERIFIED, "period")
+    assert client.get(f"{url}?since=yesterday", headers=alice).status_code == 422
+
+
 def test_the_timeline_names_what_happened(client: Client, world: object, run: UUID, headers: Callable) -> None:
     dana = headers(world.a, world.a.dana)
     events = client.get(f"/v1/runs/{run}/events", headers=dana).json()["results"]
@@ -72,6 +84,8 @@ def test_a_stranger_finds_neither_events_nor_bundle(
     charlie = headers(world.b, world.charlie)
     assert client.get(f"/v1/runs/{run}/evidence", headers=charlie).status_code == 404
     assert client.get(f"/v1/runs/{run}/events", headers=charlie).status_code == 404
+    assert client.get(f"/v1/logs/{world.a.workspace.id}/evidence", headers=charlie).status_code == 404
+    assert client.get(f"/v1/approvals/{run}/evidence", headers=charlie).status_code == 404
     assert client.get(f"/v1/runs/{run}/events", headers={}).status_code == 401
 
 

@@ -6,9 +6,12 @@ import json
 import pytest
 from django.db import transaction
 
+from approvals import access as approvals
 from approvals.types import Verdict as Vote
 from controlplane.lib import clock
-from evidence import access, sequencing, services, trust
+from evidence import access, exports, sequencing, services, trust
+from evidence.verify import envelope, layout
+from evidence.verify.container import unpack
 from evidence.verify.dossier import Question
 from evidence.verify.findings import Report, Verdict
 from evidence.verify.trust import parse
@@ -30,6 +33,7 @@ def judge(floor, as_sequencer):  # noqa: F811 - a fixture
         bundle = services.export_run(run_id=run.pk, actor=floor.alice)
         return verify(bundle, Question(taken, (), clock.now_ms()))
 
+    judged.taken = taken
     return judged
 
 
@@ -52,6 +56,27 @@ def test_the_bundle_of_an_approved_run_verifies_with_all_rules(floor, waiting, j
     assert {"run.started", "policy.decided", "approval.consumed", "tool.call.intent", "run.sealed"} <= set(
         types(floor, run)
     )
+
+
+def test_the_bundle_of_an_approval_ends_with_its_use_and_verifies(floor, waiting, judge, as_sequencer):  # noqa: F811
+    floor.vote(waiting)
+    run = floor.wake(waiting)
+    assert judge(run).verdict is Verdict.VERIFIED
+    with transaction.atomic():
+        request_id = approvals.of_run(floor.alice, run.pk)[0].id
+    bundle = exports.export_approval(run_id=run.pk, request_id=request_id, actor=floor.alice)
+    report = verify(bundle, Question(judge.taken, (), clock.now_ms()))
+    told = unpack(bundle)[layout.EVENTS].splitlines()
+    assert (report.verdict, report.kind, report.failures) == (Verdict.VERIFIED, "approval", []), report.text()
+    assert envelope.parse_event(told[-1]).type == "approval.consumed"
+
+
+def test_the_period_in_which_runs_were_made_verifies_with_all_rules(floor, waiting, judge, as_sequencer):  # noqa: F811
+    floor.vote(waiting)
+    judge(floor.wake(waiting))
+    bundle = exports.export_period(log_id=floor.side.workspace.id, actor=floor.alice)
+    report = verify(bundle, Question(judge.taken, (), clock.now_ms()))
+    assert (report.verdict, report.kind, report.failures) == (Verdict.VERIFIED, "period", []), report.text()
 
 
 def test_the_bundle_of_a_rejected_run_verifies_too(floor, waiting, judge):
