@@ -210,8 +210,14 @@ class Runner:
             trial.story.append((round(now - trial.began, 1), seen))
         trial.state = run.state
         if run.state not in OVER:
-            trial.stood_still_s = max(trial.stood_still_s, now - trial.moved_at)
+            trial.stood_still_s = max(trial.stood_still_s, now - max(trial.moved_at, _due(run)))
         woken = max(trial.awake.values(), default=0.0)
         done = run.state in OVER and not trial.sleepers() and now - woken > AFTERMATH_S
         if done or now - trial.began > GIVE_UP_S:
             trial.over_at = now
+
+
+def _due(run: Run) -> float:
+    """When a run is to be taken up that waits for its time: until then nobody left it lying."""
+    timed = run.state == RunState.WAITING and run.waits_for == "timer" and run.wake_at
+    return run.wake_at.timestamp() if timed else 0.0
