@@ -219,5 +219,4 @@ class Runner:
 
 def _due(run: Run) -> float:
     """When a run is to be taken up that waits for its time: until then nobody left it lying."""
-    timed = run.state == RunState.WAITING and run.waits_for == "timer" and run.wake_at
-    return run.wake_at.timestamp() if timed else 0.0
+    return run.wake_at.timestamp() if run.waits_for in ("timer", "throttle") and run.wake_at else 0.0
