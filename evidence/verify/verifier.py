@@ -47,7 +47,12 @@ STORY: tuple[Stage, ...] = (
 
 def verify(bundle: bytes, question: Question) -> Report:
     """Judge a bundle. Never raises for what the bundle holds: everything becomes a finding."""
-    report = Report()
+    return judge(bundle, question)[0]
+
+
+def judge(bundle: bytes, question: Question) -> tuple[Report, Dossier | None]:
+    """The verdict, and what was read on the way to it; None where the container cannot be read."""
+    report, dossier = Report(), None
     try:
         members = container.unpack(bundle)
         report.passed("CONTAINER", "bundle", f"{len(members)} members in canonical form")
@@ -62,4 +67,4 @@ def verify(bundle: bytes, question: Question) -> Report:
         report.skip("REMAINING", "bundle", "the other checks need the missing files")
     if report.verdict not in CONSISTENT:
         report.assurance = Assurance.A0
-    return report
+    return report, dossier

@@ -1,5 +1,6 @@
 """The verifier runs where nothing of the platform is."""
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -7,6 +8,7 @@ import sys
 from pathlib import Path
 
 import evidence.verify
+from evidence import zipapp
 from evidence.verify import layout
 from evidence.verify.container import unpack
 from tests.unit.evidence.forge import Kit, chain
@@ -37,3 +39,19 @@ def test_the_page_of_a_bundle_is_self_contained_and_escaped() -> None:
     assert "<script" not in page
     assert "http" not in page.replace("interlock", "")
     assert "&lt;script&gt;" in page
+
+
+def test_the_verifier_in_one_file_is_the_same_bytes_each_time_and_runs(tmp_path: Path) -> None:
+    verifier, kit = tmp_path / "interlock-verify.pyz", Kit()
+    assert zipapp.write(verifier) == hashlib.sha256(zipapp.build()).hexdigest()
+    (tmp_path / "run.evb").write_bytes(kit.bundle())
+    (tmp_path / "trust.json").write_text(json.dumps(kit.trust.as_json()))
+    question = ["run.evb", "--trust", "trust.json", "--at", str(kit.ask().at_ms)]
+    command = [sys.executable, "-I", "-W", "error", str(verifier), "verify", *question]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    where = "import sys; sys.path.insert(0, 'interlock-verify.pyz'); import evidence.verify.cli as c; print(c.__file__)"
+    found = subprocess.run(
+        [sys.executable, "-I", "-c", where], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert "interlock-verify.pyz" in found.stdout
