@@ -241,6 +241,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "HaltKindEnum": "controlplane.api.halts.KINDS",
         "ApprovalStateEnum": "controlplane.api.approvals.STATES",
+        "VoteVerdictEnum": "controlplane.api.approvals.VERDICTS",
         "CallStateEnum": "controlplane.api.connectors.CALL_STATES",
         "ConnectorStateEnum": "controlplane.api.connectors.HEALTH_STATES",
         "RunStateEnum": "controlplane.api.runs.STATES",

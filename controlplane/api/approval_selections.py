@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from approvals import selections
 from approvals.types import Channel, Verdict
-from controlplane.api.approvals import Approval
+from controlplane.api.approvals import VERDICTS, Approval
 from tenants.http import ApiView
 
 
@@ -37,7 +37,7 @@ class SelectionShown(serializers.Serializer[Any]):
 
 class SelectionVoteBody(serializers.Serializer[Any]):
     token = serializers.CharField()
-    verdict = serializers.ChoiceField(choices=[v.value for v in Verdict])
+    verdict = serializers.ChoiceField(choices=VERDICTS)
     reason = serializers.CharField(max_length=1000, allow_blank=True, default="")
 
 

@@ -16,6 +16,7 @@ from controlplane.lib.errors import Invalid
 from tenants.http import ApiView
 
 STATES = [state.value for state in State]
+VERDICTS = [verdict.value for verdict in Verdict]
 WHICH = OpenApiParameter("which", str, enum=["mine", "all", "decided"], description="Which queue; `mine` when left out")
 
 
@@ -95,14 +96,14 @@ class ApprovalDetail(Approval):
     alike = AlikeDecision(many=True)
 
 
-class ReasonBody(serializers.Serializer[Any]):
+class ApprovalReasonBody(serializers.Serializer[Any]):
     reason = serializers.CharField(max_length=1000)
 
 
 class VoteBody(serializers.Serializer[Any]):
     """`seen_digest`: the display digest of what the voter saw. `seen_at`: since when they had it before them."""
 
-    verdict = serializers.ChoiceField(choices=[v.value for v in Verdict])
+    verdict = serializers.ChoiceField(choices=VERDICTS)
     reason = serializers.CharField(max_length=1000, allow_blank=True, default="")
     seen_digest = serializers.CharField(max_length=64)
     seen_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
@@ -161,21 +162,21 @@ class ApprovalVotes(ApiView):
 
 
 class ApprovalWithdrawal(ApiView):
-    @extend_schema(operation_id="approvals_withdraw", request=ReasonBody, responses=VoteOutcome)
+    @extend_schema(operation_id="approvals_withdraw", request=ApprovalReasonBody, responses=VoteOutcome)
     def post(self, request: Request, request_id: UUID) -> Response:
         """For those behind the question, and for operators: nobody decides it any more."""
         return _said_why(self, request, services.withdraw, request_id)
 
 
 class ApprovalTakeBack(ApiView):
-    @extend_schema(operation_id="approvals_take_back", request=ReasonBody, responses=VoteOutcome)
+    @extend_schema(operation_id="approvals_take_back", request=ApprovalReasonBody, responses=VoteOutcome)
     def post(self, request: Request, request_id: UUID) -> Response:
         """Your own yes, while it is not used. Where it was decisive, that is a no."""
         return _said_why(self, request, services.take_back, request_id)
 
 
 def _said_why(view: ApiView, request: Request, verb: Callable[..., Outcome], request_id: UUID) -> Response:
-    body = ReasonBody(data=request.data)
+    body = ApprovalReasonBody(data=request.data)
     body.is_valid(raise_exception=True)
     reason = body.validated_data["reason"]
     return idempotency.once(
