@@ -8,7 +8,7 @@ OPA_VERSION := v1.20.2
 export PYTHONUNBUFFERED = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-faults check bench bench-engine bench-policy bench-evidence torture lock clean browser opa softhsm verifier
+.PHONY: help setup demo up test test-faults check bench bench-engine bench-policy bench-approvals bench-evidence torture lock clean browser opa softhsm verifier
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -85,6 +85,9 @@ bench-policy: setup opa ## decisions, embedded and by a real OPA server, replays
 
 bench-evidence: setup ## the record beside none and beside a locked chain, its lag, the verifier; writes build/bench-evidence.json
 	@$(BIN)/python -m tests.bench.evidence $(if $(QUICK),--quick)
+
+bench-approvals: setup ## the queue and the vote before 100,000 open requests; writes build/bench-approvals.json
+	@$(BIN)/python -m tests.bench.approvals $(if $(QUICK),--quick)
 
 build/bench-venv/.installed: requirements/bench.txt | $(VENV)/.installed
 	@$(BIN)/python -m venv build/bench-venv

@@ -20,7 +20,7 @@ from controlplane.lib.errors import Invalid
 from tenants import payloads
 from tenants.actors import Actor
 from tenants.errors import PayloadExpired
-from tenants.models import Membership, User
+from tenants.models import Membership, User, Workspace
 from tenants.permissions import Perm, held
 
 ALIKE = 5
@@ -146,6 +146,12 @@ def colleagues(actor: Actor) -> list[User]:
     here = powers.of(actor).visible
     people = User.objects.filter(kind=User.Kind.HUMAN, is_active=True, memberships__workspace_id__in=here)
     return list(people.exclude(pk=actor.id).distinct().order_by("username")[:500])
+
+
+def decides_in(actor: Actor) -> list[Workspace]:
+    """Where the actor may decide something by their own right."""
+    deciding = [pk for pk, perms in powers.of(actor).visible.items() if {Perm.APPROVE, Perm.APPROVE_HIGH} & perms]
+    return list(Workspace.objects.filter(pk__in=deciding).order_by("slug"))
 
 
 def display_of(request: ApprovalRequest) -> dict[str, Any] | None:

@@ -50,6 +50,7 @@ class Approval(Page):
             "display": display,
             "changes": diffs.changes(display.get("changes", [])),
             "recipe": json.dumps(undo.get("recipe"), indent=2, ensure_ascii=False) if undo.get("recipe") else "",
+            "earlier": [_compared(version, display) for version in item.earlier],
             "seen": signing.dumps([str(self.row_id), clock.now().isoformat()], salt=SEEN),
         }
 
@@ -65,6 +66,24 @@ class Approval(Page):
         )
         messages.success(request, told(outcome))
         return self.to("approvals")
+
+
+def _compared(version: access.Version, display: dict[str, Any]) -> dict[str, Any]:
+    """An earlier question with what differs from the one that is asked now; None where that is no longer known."""
+    known = version.display is not None and bool(display)
+    since = _since(version.display or {}, display) if known else None
+    return {"request": version.request, "votes": version.votes, "since": since}
+
+
+def _since(earlier: dict[str, Any], now: dict[str, Any]) -> tuple[diffs.Change, ...]:
+    return diffs.between(_written(earlier), _written(now))[0]
+
+
+def _written(display: dict[str, Any]) -> dict[str, Any]:
+    """What would be written, field by field, and the target and the undo beside it."""
+    undo = display.get("undo", {})
+    around = {"target": display.get("target"), "undo": undo.get("summary"), "tool": display.get("tool")}
+    return {**around, **{str(row["label"] or row["field"]): row["after"] for row in display.get("changes", [])}}
 
 
 def verdict_of(given: str) -> Verdict:

@@ -3,6 +3,7 @@
 from django.urls import include, path
 
 from controlplane.console import (
+    approval_verbs,
     approvals,
     costs,
     deadletters,
@@ -40,6 +41,13 @@ of_tenant = [
     path("reconcile/<uuid:id>/", reconcile.ReconcileDetail.as_view(), name="reconcile-task"),
     path("approvals/", approvals.Approvals.as_view(), name="approvals"),
     path("approvals/<uuid:id>/", approvals.Approval.as_view(), name="approval"),
+    path("approvals/<uuid:id>/withdraw/", approval_verbs.Withdraw.as_view(), name="approval-withdraw"),
+    path("approvals/<uuid:id>/take-back/", approval_verbs.TakeBack.as_view(), name="approval-take-back"),
+    path("approvals/selection/", approval_verbs.SelectionPage.as_view(), name="approval-selection"),
+    path("approvals/delegations/", approval_verbs.Delegations.as_view(), name="approval-delegations"),
+    path(
+        "approvals/delegations/<uuid:id>/end/", approval_verbs.EndDelegation.as_view(), name="approval-delegation-end"
+    ),
     path("workflows/", workflows.Workflows.as_view(), name="workflows"),
     path("workflows/<uuid:id>/", workflows.WorkflowDetail.as_view(), name="workflow"),
     path("workflows/<uuid:id>/try/", dryruns.TryWorkflow.as_view(), name="workflow-try"),
