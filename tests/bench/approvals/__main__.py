@@ -15,7 +15,7 @@ from tests import ground
 from tests.bench.engine.report import table
 
 OUT = ground.ROOT / "build" / "bench-approvals.json"
-FULL = {"pending": 100_000, "decided": 100_000, "rounds": 60}
+FULL = {"pending": 100_000, "decided": 100_000, "rounds": 200}
 QUICK = {"pending": 3_000, "decided": 2_000, "rounds": 20}
 GOALS = {"queue_p95_ms": 100.0, "vote_p95_ms": 60.0}
 
