@@ -37,3 +37,19 @@ class SignerUnavailable(Unavailable):
     """The service that holds a root key did not answer, or holds another kind of key."""
 
     code, title = "signer_unavailable", "The root key cannot sign now"
+
+
+class OutsideMisconfigured(Invalid):
+    code, title = "anchors_misconfigured", "The file that says who hears of signed heads cannot be used"
+
+
+class OutsideUnavailable(Unavailable):
+    """Somebody outside did not answer, or not as agreed; the next round asks again."""
+
+    code, title = "anchor_unavailable", "Nobody outside has seen this head yet"
+
+
+class WitnessRefused(Conflict):
+    """A witness has seen another history of this log than the one it is shown."""
+
+    code, title = "witness_refused", "A witness knows another history"

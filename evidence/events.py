@@ -80,6 +80,20 @@ class KeyRevoked:
     reason: str
 
 
+@event("anchor.recorded")
+@dataclass(frozen=True)
+class AnchorRecorded:
+    """The head of `size` leaves is in the anchor tree `root`; `tokens` are the SHA-256 of the time stamps over it.
+
+    Whatever stands behind this leaf is younger than they are.
+    """
+
+    size: int
+    tree_size: int
+    root: str
+    tokens: list[str]
+
+
 @event("evidence.exported")
 @dataclass(frozen=True)
 class EvidenceExported:

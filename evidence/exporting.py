@@ -6,7 +6,7 @@ from itertools import pairwise
 from uuid import UUID
 
 from controlplane.lib import clock
-from evidence import keyrings, ports, recording, shredding
+from evidence import anchored, keyrings, ports, recording, shredding
 from evidence.bundling import Material, assemble
 from evidence.errors import NotSealed
 from evidence.models import Checkpoint, Content, Event, Leaf, RunHead
@@ -55,7 +55,8 @@ def _material(
         events=[bytes(row.body) for row in rows],
         leaves=[bytes(leaf.leaf) for leaf in leaves],
         proofs={leaf.index: merkle.inclusion_path(leaf.index, size, stored) for leaf in leaves},
-        notes=[checkpoint.note for checkpoint in heads],
+        notes=anchored.notes_of(heads),
+        anchors=anchored.anchors_of(head.log_id, [row.size for row in heads]),
         consistency=consistency_of([row.size for row in heads], known_sizes, stored),
         keyring=keyring.encode(),
         disclosures=opened,
@@ -66,7 +67,8 @@ def _material(
 
 
 def _heads(log_id: UUID, indices: Sequence[int]) -> list[Checkpoint]:
-    """The heads that first covered the first and the last event, and the newest one: at most three."""
+    """The heads that first covered the first and the last event, the newest one, and those that somebody outside has
+    seen: at most five."""
     if not indices:
         return []
     signed = Checkpoint.objects.filter(log_id=log_id, size__gt=indices[-1])
@@ -74,6 +76,7 @@ def _heads(log_id: UUID, indices: Sequence[int]) -> list[Checkpoint]:
     found = [first, signed.order_by("size").first(), signed.order_by("size").last()]
     if None in found:
         return []
+    found += anchored.heads_beyond(log_id, indices[-1])
     return sorted({row.size: row for row in found if row is not None}.values(), key=lambda row: row.size)
 
 

@@ -21,6 +21,8 @@ APPEND_ONLY = frozenset(
         "evidence_checkpoint",
         "evidence_quarantine",
         "evidence_keyringversion",
+        "evidence_anchor",
+        "evidence_cosignature",
     }
 )
 TRIGGERS = {

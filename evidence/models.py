@@ -169,3 +169,41 @@ class KeyringVersion(EvidenceRow):
 
     def __str__(self) -> str:
         return f"keyring {self.version}"
+
+
+class Anchor(EvidenceRow):
+    """A signed head as one leaf of an anchor tree, and the time stamps over the root of that tree (DER, hex)."""
+
+    log_id = models.UUIDField()
+    size = models.BigIntegerField()
+    index = models.BigIntegerField()
+    tree_size = models.BigIntegerField()
+    root = models.BinaryField()
+    path = models.BinaryField(default=bytes)
+    tokens = models.JSONField(default=list)
+
+    class Meta(EvidenceRow.Meta):
+        indexes = [models.Index(fields=["log_id", "size"], name="anchor_by_head")]
+
+
+class Cosignature(EvidenceRow):
+    """What a witness put below a signed head, as the line of the note."""
+
+    log_id = models.UUIDField()
+    size = models.BigIntegerField()
+    name = models.CharField(max_length=255)
+    line = models.TextField()
+
+    class Meta(EvidenceRow.Meta):
+        constraints = [models.UniqueConstraint(fields=["log_id", "size", "name"], name="one_line_per_witness")]
+
+
+class Outlet(EvidenceRow):
+    """How far the heads of a log have been pushed to a place of the customer's."""
+
+    place = models.CharField(max_length=100)
+    log_id = models.UUIDField()
+    size = models.BigIntegerField(default=0)
+
+    class Meta(EvidenceRow.Meta):
+        constraints = [models.UniqueConstraint(fields=["place", "log_id"], name="one_outlet_per_log")]

@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from controlplane.lib import clock
-from evidence import keyrings, recording
+from evidence import anchored, keyrings, recording
 from evidence.bundling import Material, assemble
 from evidence.errors import NothingSealed, PeriodTooLong
 from evidence.exporting import consistency_of
@@ -68,7 +68,8 @@ def _material(period: Period, leaves: Sequence[Leaf], known_sizes: Sequence[int]
         leaves=[bytes(leaf.leaf) for leaf in leaves],
         proofs={},
         frontier=[stored(height, index) for height, index in merkle.peak_positions(period.first)],
-        notes=[head.note for head in period.heads],
+        notes=anchored.notes_of(period.heads),
+        anchors=anchored.anchors_of(period.log_id, [head.size for head in period.heads]),
         consistency=consistency_of([head.size for head in period.heads], known_sizes, stored),
         keyring=keyring.encode(),
         disclosures=[],

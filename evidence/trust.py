@@ -5,13 +5,25 @@ from uuid import UUID
 from django.db import transaction
 
 from evidence import keyrings, recording
+from evidence.outside import configured
 from evidence.verify import jcs
 from evidence.verify.trust import Trust
 from tenants import scope
 
 
 def export(tenant_id: UUID) -> dict[str, jcs.Json]:
-    """The trust file of a tenant (`trust.json`). Hand it over on another way than the bundles."""
+    """The trust file of a tenant (`trust.json`). Hand it over on another way than the bundles.
+
+    Whom it names as authority or witness the auditor should know from elsewhere too: that is what they are for.
+    """
     with scope.enter(tenant_id), transaction.atomic():
         floor = keyrings.revoked_since()
-    return Trust(recording.scope_of(tenant_id), keyrings.root_keys(), floor).as_json()
+    outside = configured()
+    return Trust(
+        recording.scope_of(tenant_id),
+        keyrings.root_keys(),
+        floor,
+        tsas=tuple(server.trusted for server in outside.tsas),
+        witnesses=tuple(server.trusted for server in outside.witnesses),
+        quorum=min(outside.quorum, max(len(outside.witnesses), 1)),
+    ).as_json()
