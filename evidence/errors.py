@@ -5,6 +5,10 @@ class EventTooLarge(Invalid):
     code, title = "event_too_large", "The event is larger than the record takes"
 
 
+class EventMalformed(Invalid):
+    code, title = "event_malformed", "The event does not have the shape of its type"
+
+
 class WrongLog(Conflict):
     code, title = "wrong_log", "The run writes into another log"
 

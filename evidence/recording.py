@@ -8,13 +8,14 @@ from uuid import UUID
 from django.conf import settings
 
 from controlplane.lib import clock, events, ids
-from evidence import keys
+from evidence import keys, shapes
 from evidence.committing import Sealer
-from evidence.errors import EventTooLarge, WrongLog
+from evidence.errors import EventMalformed, EventTooLarge, WrongLog
 from evidence.events import RunSealed
-from evidence.models import Event, Pending, RunHead
+from evidence.models import Event, RunHead
+from evidence.storing import Written, store
 from evidence.verify import envelope, jcs, merkle
-from tenants import quick, rows, scope
+from tenants import quick, scope
 from tenants.actors import Actor
 
 EPOCH = 1
@@ -43,20 +44,6 @@ class Entry:
     def subject_id(self) -> UUID:
         """Whose shred key covers the content: the run's, else that of the log."""
         return self.run_id or self.workspace_id or scope.current()
-
-
-@dataclass(slots=True)
-class Written:
-    """The columns of an event's row: see `Event`."""
-
-    id: UUID
-    log_id: UUID
-    run_id: UUID | None
-    run_seq: int | None
-    type: str
-    body: bytes
-    event_hash: bytes
-    mac: bytes
 
 
 @dataclass(slots=True)
@@ -105,16 +92,8 @@ def write_many(entries: Sequence[Entry]) -> list[Recorded]:
                 written.append(_event(_seal(entry, heads[entry.run_id], chains[entry.run_id]), heads, sealer))
                 chains[entry.run_id].append(written[-1].event_hash)
     sealer.keep()
-    _store(written, heads)
+    store(written, heads)
     return receipts
-
-
-def _store(written: Sequence[Written], heads: Mapping[UUID, RunHead]) -> None:
-    logs = [event.log_id for event in written]
-    quick.insert_columns(Event, {name: [getattr(event, name) for event in written] for name in Written.__slots__})
-    quick.insert_columns(Pending, {"event_id": [event.id for event in written], "log_id": logs})
-    if heads:
-        rows.swap(RunHead, list(heads.values()), columns=("seq", "last_hash", "closed_seq"))
 
 
 def _chains(closing: Collection[UUID]) -> dict[UUID, list[bytes]]:
@@ -198,6 +177,9 @@ def _advance(run: RunHead, type_name: str, hashed: bytes) -> None:
 
 
 def _body(draft: Draft, sealer: Sealer) -> bytes:
+    data = sealer.of(draft.id, draft.subject_id).sealed("/data", draft.data)
+    if not shapes.fits(draft.type, data):
+        raise EventMalformed(f"this is not the published shape of {draft.type}")
     body: dict[str, Any] = {
         "v": 1,
         "id": str(draft.id),
@@ -205,7 +187,7 @@ def _body(draft: Draft, sealer: Sealer) -> bytes:
         "origin": origin_of(scope.current(), draft.log_id),
         "time": clock.now_ms(),
         "actor": _actor(draft.actor),
-        "data": sealer.of(draft.id, draft.subject_id).sealed("/data", draft.data),
+        "data": data,
     }
     if draft.run is not None:
         body["run"] = _link(draft.run)

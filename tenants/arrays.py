@@ -12,10 +12,21 @@ from django.db import connection
 _AS_THEY_ARE = frozenset({"CharField", "TextField", "UUIDField", "BigIntegerField", "BinaryField", "DateTimeField"})
 
 
-def cursor() -> Any:
-    """Like `connection.cursor()`, for statements whose arrays are placed by `placeholder`."""
+class _Prepared(psycopg.Cursor[Any]):
+    """Its statements are parsed and planned once per connection."""
+
+    def execute(
+        self, query: Any, params: Any = None, *, prepare: bool | None = True, binary: bool | None = None
+    ) -> Any:
+        return super().execute(query, params, prepare=prepare, binary=binary)
+
+
+def cursor(*, prepared: bool = False) -> Any:
+    """Like `connection.cursor()`, for statements whose arrays are placed by `placeholder`. `prepared`: for the few
+    whose text is always the same and that are worth a name in every session."""
     connection.ensure_connection()
-    raw: Any = psycopg.Cursor(connection.connection)
+    kind = _Prepared if prepared else psycopg.Cursor
+    raw: Any = kind(connection.connection)
     return connection.make_debug_cursor(raw) if connection.queries_logged else connection.make_cursor(raw)
 
 

@@ -22,7 +22,7 @@ class Schemas(OpenView):
     @extend_schema(operation_id="schemas_list", responses=OpenApiTypes.OBJECT, auth=[])
     def get(self, request: Request) -> Response:
         """The name of every schema, and its ETag."""
-        rows: list[dict[str, Any]] = [{"name": name, "etag": contracts.etag(name)} for name in contracts.SOURCES]
+        rows: list[dict[str, Any]] = [{"name": name, "etag": contracts.etag(name)} for name in contracts.names()]
         return Response({"results": rows, "next_cursor": None})
 
 
@@ -30,8 +30,8 @@ class SchemaOne(OpenView):
     @extend_schema(operation_id="schemas_show", responses=OpenApiTypes.OBJECT, auth=[])
     def get(self, request: Request, name: str) -> HttpResponse:
         """One schema, byte for byte as in `docs/contracts/`; 304 when `If-None-Match` names it."""
-        if name not in contracts.SOURCES:
-            raise NotFound(f"the schemas are {', '.join(contracts.SOURCES)}")
+        if name not in contracts.names():
+            raise NotFound(f"the schemas are {', '.join(contracts.SOURCES)}, and one per type of event")
         headers = {"ETag": contracts.etag(name), "Cache-Control": "public, max-age=300"}
         if contracts.etag(name) in request.headers.get("If-None-Match", ""):
             return HttpResponse(status=304, headers=headers)

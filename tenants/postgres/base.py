@@ -1,3 +1,5 @@
+import sys
+
 from django.db.backends.postgresql import base
 
 from controlplane.lib import clock
@@ -5,8 +7,10 @@ from controlplane.lib import clock
 
 class DatabaseWrapper(base.DatabaseWrapper):
     def init_connection_state(self) -> None:
-        """Every process goes by the clock of the database (`controlplane.lib.clock`)."""
+        """Every process goes by the clock of the database (`controlplane.lib.clock`). What asks to be prepared is
+        prepared (`tenants.arrays`), nothing else is."""
         super().init_connection_state()
+        self.connection.prepare_threshold = sys.maxsize
         with self.connection.cursor() as cursor:
             cursor.execute("SELECT (extract(epoch FROM clock_timestamp()) * 1e9)::bigint")
             clock.agree(cursor.fetchone()[0])

@@ -1,17 +1,19 @@
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from controlplane import contracts
 
 
 class Command(BaseCommand):
-    help = "Writes docs/contracts/*.json from the schemas that the code checks with."
+    help = "Writes docs/contracts/ from the schemas that the code checks with."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--check", action="store_true", help="change nothing; exit 1 if a file is out of date")
 
     def handle(self, *_args: Any, **options: Any) -> None:
+        if broken := contracts.broken_promises():
+            raise CommandError("published events must stay readable: " + "; ".join(broken))
         if not options["check"]:
             self.stdout.write("\n".join(contracts.write_all()) or "all up to date")
             return

@@ -39,7 +39,9 @@ class Writer:
         self.records: dict[str, Callable[[], str]] = {"none": lambda: "", "queue": self.queued, "locked": self.locked}
 
     def work(self, mode: str, seconds: float, hold_s: float) -> None:
+        """Connected before the clock starts, and no longer than it runs."""
         record, self.commits = self.records[mode], []
+        connection.ensure_connection()
         ends = time.monotonic() + seconds
         with scope.enter(self.tenant):
             while time.monotonic() < ends:
@@ -49,6 +51,7 @@ class Writer:
                     if hold_s:
                         time.sleep(hold_s)
                 self.commits.append((made, time.monotonic()))
+        connection.close()
 
     def business(self) -> None:
         with connection.cursor() as cursor:
