@@ -6,12 +6,13 @@ from typing import Any
 from uuid import UUID
 
 from controlplane.lib.errors import NotFound
-from evidence import presenters, trust
+from evidence import presenters, searching, trust
 from evidence.models import Checkpoint, Event, Leaf, LogHead, RunHead
+from evidence.searching import Wanted
 from evidence.verify import envelope
 from tenants import access as tenants
 from tenants.actors import Actor
-from tenants.models import User
+from tenants.models import Membership, User
 from tenants.permissions import Perm, holds, holds_anywhere, require
 
 
@@ -44,13 +45,51 @@ def run_events(actor: Actor, run_id: UUID, after: int = 0, limit: int = 200) -> 
     return [_line(event, labels, leaves.get(row.pk)) for row, event in zip(rows, parsed, strict=True)]
 
 
+def search(
+    actor: Actor, *, wanted: Wanted, before: UUID | None = None, limit: int = 50
+) -> list[tuple[UUID, dict[str, Any]]]:
+    """Events in logs that the actor may see, newest first: (id, line of `run_events` with `run`, `log`, `sealed`)."""
+    names = _visible(actor)
+    logs = [log_id for log_id in names if wanted.log in (None, log_id)]
+    who = _person(wanted.actor) if wanted.actor else None
+    if not logs or (wanted.actor and who is None):
+        return []
+    rows = searching.rows(wanted, logs, who, before, limit)
+    parsed = [envelope.parse_event(bytes(row.body)) for row in rows]
+    leaves = dict(Leaf.objects.filter(pk__in=[row.pk for row in rows]).values_list("pk", "index"))
+    signed = dict(LogHead.objects.filter(pk__in=logs).values_list("pk", "signed_size"))
+    labels = _labels(event.actor for event in parsed)
+    found = []
+    for row, event in zip(rows, parsed, strict=True):
+        leaf = leaves.get(row.pk)
+        sealed = leaf is not None and leaf < signed.get(row.log_id, 0)
+        more = {"run": row.run_id, "log": names[row.log_id], "sealed": sealed}
+        found.append((row.pk, {**_line(event, labels, leaf), **more}))
+    return found
+
+
+def _person(text: str) -> UUID | None:
+    """The id that is given, or whose name it is among the people of the tenant."""
+    try:
+        return UUID(text)
+    except ValueError:
+        named = Membership.objects.filter(user__username__iexact=text).values_list("user_id", flat=True)
+        return named.first()
+
+
 def logs(actor: Actor) -> list[dict[str, Any]]:
     """Logs that the actor may see: `{id, label, origin, size, signed_size, sealed_at, note, frozen_reason}`."""
+    names = _visible(actor)
+    heads = LogHead.objects.filter(pk__in=names).order_by("id")
+    return [_log(head, names[head.pk]) for head in heads]
+
+
+def _visible(actor: Actor) -> dict[UUID, str]:
+    """Logs that the actor may see, with what they are called."""
     names = {place.id: place.slug for place in tenants.workspaces(actor)}
     if holds_anywhere(actor, Perm.VIEW):
         names[actor.tenant_id] = "tenant-wide"
-    heads = LogHead.objects.filter(pk__in=names).order_by("id")
-    return [_log(head, names[head.pk]) for head in heads]
+    return names
 
 
 def latest_checkpoint(log_id: UUID) -> Checkpoint | None:

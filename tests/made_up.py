@@ -81,8 +81,9 @@ def row(connection: psycopg.Connection, table: str, tenant_id: str) -> dict[str,
 
 
 def insert(connection: psycopg.Connection, table: str, row: dict[str, Any]) -> None:
-    statement = sql.SQL("INSERT INTO {0} SELECT * FROM jsonb_populate_record(NULL::{0}, %s::jsonb)")
-    connection.execute(statement.format(sql.Identifier(table)), [json.dumps(row)])
+    statement = sql.SQL("INSERT INTO {0} ({1}) SELECT {1} FROM jsonb_populate_record(NULL::{0}, %s::jsonb)")
+    names = sql.SQL(", ").join(map(sql.Identifier, row))
+    connection.execute(statement.format(sql.Identifier(table), names), [json.dumps(row)])
 
 
 def drop_checks(connection: psycopg.Connection, table: str) -> None:

@@ -1,7 +1,7 @@
 """The only fetch for views. What is foreign is missing."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,6 +10,8 @@ from django.db.models import Count, Max, Min, Q, QuerySet
 
 from connectors import access as connectors
 from controlplane.lib.errors import NotFound
+from evidence import access as evidence
+from evidence.searching import Wanted
 from tenants import payloads
 from tenants.access import workspace_ids
 from tenants.actors import Actor
@@ -40,6 +42,17 @@ def runs(
     if before is not None:
         rows = rows.filter(id__lt=before)
     return list(rows.prefetch_related("steps").order_by("-id")[: min(limit, _MOST)])
+
+
+def search_evidence(
+    actor: Actor, *, wanted: Wanted, before: UUID | None = None, limit: int = 50
+) -> list[tuple[UUID, dict[str, Any]]]:
+    """`evidence.access.search`, where a ticket stands for the newest runs about it (or a run for itself)."""
+    if wanted.ticket:
+        runs = _runs(actor, (), "", wanted.ticket).order_by("-id").values_list("pk", flat=True)[:_MOST]
+        named = set(runs) & set(wanted.runs or runs)
+        wanted = replace(wanted, runs=tuple(named))
+    return evidence.search(actor, wanted=wanted, before=before, limit=limit)
 
 
 def count_runs(

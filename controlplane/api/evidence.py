@@ -1,5 +1,6 @@
 """Evidence over the API: what happened in a run, its bundle, the heads of the logs, the trust file."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -7,15 +8,18 @@ from uuid import UUID
 from django.db import transaction
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from approvals import access as approvals
+from controlplane.api import paging
 from controlplane.lib.errors import Invalid
 from evidence import access, exports, services
+from evidence.searching import Wanted
 from tenants.http import ApiView
+from workflows.access import search_evidence
 
 LARGEST = 200
 
@@ -32,6 +36,23 @@ class RunEvent(serializers.Serializer[Any]):
     summary = serializers.CharField(allow_blank=True)
     leaf = serializers.IntegerField(allow_null=True)
     data = serializers.JSONField()  # type: ignore[assignment]  # the member is called so
+
+
+class FoundEvent(RunEvent):
+    seq = serializers.IntegerField(help_text="Place in its run; 0 for what belongs to no run")
+    run = serializers.UUIDField(allow_null=True)
+    log = serializers.CharField()
+    sealed = serializers.BooleanField(help_text="A signed head covers it")
+
+
+SEARCH = [
+    OpenApiParameter("ticket", str, description="Of runs about this ticket"),
+    OpenApiParameter("run", OpenApiTypes.UUID, description="Of this run"),
+    OpenApiParameter("actor", str, description="Done by this person (id or name), service, agent or part (id)"),
+    OpenApiParameter("log", OpenApiTypes.UUID, description="In this log"),
+    OpenApiParameter("since", OpenApiTypes.DATETIME, description="Not before this time"),
+    OpenApiParameter("until", OpenApiTypes.DATETIME, description="Before this time"),
+]
 
 
 class Log(serializers.Serializer[Any]):
@@ -52,6 +73,26 @@ class RunEvents(ApiView):
         found = access.run_events(self.actor, run_id, after=_number(request, "after", 0), limit=LARGEST)
         following = found[-1]["seq"] if len(found) == LARGEST else None
         return Response({"results": RunEvent(found, many=True).data, "next_after": following})
+
+
+@dataclass(frozen=True)
+class _Row:
+    """An event in a page: the cursor goes by its id."""
+
+    id: UUID
+    line: dict[str, Any]
+
+
+class Events(ApiView):
+    @extend_schema(
+        operation_id="events_list", parameters=[*SEARCH, *paging.PARAMETERS], responses=paging.page_of(FoundEvent)
+    )
+    def get(self, request: Request) -> Response:
+        """What is on record, newest first. The same search as in the console: every filter narrows."""
+        page, wanted = paging.asked(request), Wanted.read(dict(request.query_params.lists()))
+        found = search_evidence(self.actor, wanted=wanted, before=page.before, limit=page.limit + 1)
+        rows = [_Row(*one) for one in found]
+        return Response(paging.envelope(rows, page, lambda row: FoundEvent(row.line).data))
 
 
 class RunBundle(ApiView):

@@ -139,6 +139,7 @@ urlpatterns = [
     path("runs/<uuid:run_id>/evidence", evidence.RunBundle.as_view(), name="run-evidence"),
     path("approvals/<uuid:request_id>/evidence", evidence.ApprovalBundle.as_view(), name="approval-evidence"),
     path("logs/<uuid:log_id>/evidence", evidence.PeriodBundle.as_view(), name="log-evidence"),
+    path("events", evidence.Events.as_view(), name="events"),
     path("logs", evidence.Logs.as_view(), name="logs"),
     path("trust", evidence.TrustFile.as_view(), name="trust"),
 ]

@@ -11,6 +11,8 @@ import typer
 from controlplane.cli import output
 from controlplane.cli.client import connect
 from controlplane.cli.exits import Exit
+from controlplane.cli.options import Limit, Output
+from controlplane.cli.output import Format
 
 app = typer.Typer(no_args_is_help=True, help="Bundles that a stranger can check.")
 
@@ -52,6 +54,21 @@ def logs() -> None:
     """The logs you may see, each with its newest signed head."""
     for log in connect().get("/v1/logs")["results"]:
         sys.stdout.write(f"{log['id']}  {log['label']:<20}  {log['signed_size']:>8} sealed  {log['frozen_reason']}\n")
+
+
+@app.command()
+def search(
+    ticket: Annotated[str | None, typer.Option(help="of runs about this ticket")] = None,
+    run: Annotated[str | None, typer.Option(help="of this run (id)")] = None,
+    actor: Annotated[str | None, typer.Option(help="done by this person (id or name) or part (id)")] = None,
+    since: Annotated[str | None, typer.Option(help="RFC 3339: not before")] = None,
+    until: Annotated[str | None, typer.Option(help="RFC 3339: before")] = None,
+    limit: Limit = 50,
+    form: Output = Format.TABLE,
+) -> None:
+    """What is on record, newest first; every filter narrows."""
+    rows = connect().pages("/v1/events", limit, ticket=ticket, run=run, actor=actor, since=since, until=until)
+    output.rows(rows, ("at", "type", "actor", "run", "leaf", "summary"), form, "no event matches")
 
 
 @app.command()

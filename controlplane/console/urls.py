@@ -64,6 +64,7 @@ of_tenant = [
     path("policies/bundles/<uuid:id>/", sources.BundleSource.as_view(), name="bundle"),
     path("connectors/", rooms.Connectors.as_view(), name="connectors"),
     path("evidence/trust.json", evidence.TrustFile.as_view(), name="trust"),
+    path("evidence/events/", evidence.Events.as_view(), name="events"),
     path("evidence/verify/", evidence.Verify.as_view(), name="verify"),
     path("evidence/", evidence.Evidence.as_view(), name="evidence"),
     path("costs/", costs.Costs.as_view(), name="costs"),

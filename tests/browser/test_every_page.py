@@ -35,6 +35,7 @@ PAGES = [
     "/o/a/connectors/",
     "/o/a/costs/",
     "/o/a/evidence/",
+    "/o/a/evidence/events/",
     "/o/a/evidence/verify/",
     "/o/a/halts/",
 ]
