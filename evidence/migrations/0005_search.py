@@ -9,5 +9,5 @@ BY_ACTOR = [
 
 
 class Migration(migrations.Migration):
-    dependencies = [("evidence", "0003_guards")]
+    dependencies = [("evidence", "0004_anchors")]
     operations = [migrations.RunSQL(BY_ACTOR, ["ALTER TABLE evidence_event DROP COLUMN acted"])]
