@@ -182,12 +182,15 @@ class Kit:
 
     def resigned(self, change: Callable[[dict[str, bytes]], None], **claims: Any) -> bytes:
         """Change files of the honest bundle and sign a new statement over them."""
-        members = container.unpack(self.bundle())
-        predicate = self.claims(members)
-        for name in (layout.STATEMENT, *bag.TAG_FILES):
-            del members[name]
+        members = self.members()
         change(members)
-        return seal(members, replace(predicate, **claims), self.sealer)
+        return self.signed_again(members, **claims)
+
+    def signed_again(self, members: Mapping[str, bytes], **claims: Any) -> bytes:
+        """A new statement over these files, with the counts of the old one."""
+        predicate = self.claims(self.members())
+        files = {name: text for name, text in members.items() if name not in (layout.STATEMENT, *bag.TAG_FILES)}
+        return seal(files, replace(predicate, **claims), self.sealer)
 
     def claiming(self, **claims: Any) -> bytes:
         """The honest material under a statement that claims something else, told by its page as well."""
