@@ -8,7 +8,7 @@ OPA_VERSION := v1.20.2
 export PYTHONUNBUFFERED = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-faults check bench bench-engine bench-policy bench-approvals bench-evidence torture lock clean browser opa softhsm verifier
+.PHONY: help setup demo up test test-faults check bench bench-engine bench-policy bench-approvals bench-evidence torture lock clean browser opa softhsm verifier test-mutations
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ softhsm: ## Debian's software HSM, where it can be installed; elsewhere its test
 	@test -e /usr/lib/softhsm/libsofthsm2.so \
 	  || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq softhsm2 >/dev/null; } \
 	  || echo "The tests of hardware keys need SoftHSM: 'apt-get install softhsm2'." >&2
+
+test-mutations: setup ## 12,000 random changes to bundles and 2,000 to rows of the record; none may be accepted silently
+	@$(BIN)/python -m pytest -q -s -m long tests/conformance/test_mutations.py tests/integration/evidence/test_row_mutations.py
 
 verifier: $(VENV)/.installed ## the offline verifier as one file, build/interlock-verify.pyz: needs Python and `cryptography`, nothing of ours
 	@$(BIN)/python -m evidence.zipapp build/interlock-verify.pyz
