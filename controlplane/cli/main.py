@@ -15,6 +15,7 @@ from controlplane.cli import (
     policies,
     policy_drafts,
     reconcile,
+    replay,
     rooms,
     runs,
     workflows,
@@ -43,6 +44,7 @@ app.add_typer(policies.app, name="policy")
 app.add_typer(policies.app, name="policies", hidden=True)
 app.add_typer(people.tokens, name="tokens")
 app.command()(rooms.costs)
+app.command()(replay.replay)
 app.command()(people.login)
 app.command()(people.logout)
 app.command()(people.me)

@@ -14,7 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from controlplane.demo import judge, report, review, tickets
+from controlplane.demo import judge, replays, report, review, tickets
 from controlplane.demo.drive import DemoFailed, Driver
 from controlplane.demo.installation import Installation, Logins, data_folder
 from controlplane.demo.platform import Platform
@@ -82,8 +82,9 @@ def _run(
     result = {**figures, "bundle": _shown(bundle), "trust": _shown(trust), "verdict": verdict}
     result |= {"setup_s": setup_s, "run_s": round(clock.monotonic() - began, 1)}
     result["access_review"] = SecondAct(site.vendors, platform, logins.environment, console.print).play()
+    result["replay"] = replays.replayed(platform, platform.runs(), site.data / "bundles")
     broken = judge.broken_promises(result) + driver.seen.problems + report.surprises(driver.seen.cases)
-    broken += review.broken_promises(result["access_review"])
+    broken += review.broken_promises(result["access_review"]) + replays.broken_promises(result["replay"])
     report.show_tickets(console, driver.seen.cases)
     report.show_figures(console, result, broken)
     return result, not broken

@@ -14,30 +14,32 @@ if TYPE_CHECKING:
     from workflows.replay.report import Report
 
 NOWHERE = "postgresql://nobody@127.0.0.1:1/none"
-UNREADABLE = 2
+UNREADABLE, DIFFERS = 2, 9
+_GRAVITY = (0, 10, DIFFERS, UNREADABLE)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit code 0: the same, 9: diverged or tampered, 10: not all of it could be played."""
+    """Exit code 0: the same, 9: diverged or tampered, 10: not all of it could be played. Of several the gravest."""
     options = _parser().parse_args(arguments)
     _compose()
+    return max((_one(bundle, options) for bundle in options.bundle), key=_GRAVITY.index)
+
+
+def _one(bundle: Path, options: argparse.Namespace) -> int:
     from evidence.verify.malformed import Malformed
     from workflows.replay.material import of_bundle
 
     try:
-        content = options.bundle.read_bytes()
+        content = bundle.read_bytes()
         material = of_bundle(content)
     except (OSError, Malformed) as error:
-        print(f"interlock replay: {error}", file=sys.stderr)  # noqa: T201 - this is a command
+        print(f"interlock replay: {bundle}: {error}", file=sys.stderr)  # noqa: T201 - this is a command
         return UNREADABLE
     reports = _reports(material, options)
     genuine = _genuine(content, options)
     _show(reports, genuine, as_json=options.json)
-    return max([report.exit_code for report in reports], key=_gravest) if genuine != "TAMPERED" else 9
-
-
-def _gravest(code: int) -> int:
-    return {0: 0, 10: 1, 9: 2}[code]
+    codes = [int(report.exit_code) for report in reports]
+    return max([*codes, DIFFERS if genuine == "TAMPERED" else 0], key=_GRAVITY.index)
 
 
 def _compose() -> None:
@@ -94,7 +96,7 @@ def _show(reports: "list[Report]", genuine: str, *, as_json: bool) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("interlock replay", description=__doc__)
-    parser.add_argument("bundle", type=Path, help="the .evb file")
+    parser.add_argument("bundle", type=Path, nargs="+", help="an .evb file")
     parser.add_argument(
         "--level", action="append", choices=("R0", "R1", "R2"), help="repeat for more; all when left out"
     )

@@ -1,0 +1,77 @@
+"""Replay over the API: a run played again, as it was or as it would have been."""
+
+from typing import Any
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from controlplane.api.simulations import Pack
+from policies.types import PackSource
+from tenants.http import ApiView
+from workflows.replay import report as reports
+from workflows.replay import services
+from workflows.replay.report import Level, Report, Verdict
+
+
+class ReplayBody(serializers.Serializer[Any]):
+    """`version` (under another version of the workflow), else `packs` (under another policy), else `level` (as it was)."""
+
+    level = serializers.ChoiceField(choices=[level.value for level in Level], required=False)
+    packs = serializers.DictField(child=Pack(), required=False)
+    version = serializers.CharField(max_length=24, required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if not attrs:
+            raise serializers.ValidationError("say one of version, packs and level")
+        return attrs
+
+
+class Divergence(serializers.Serializer[Any]):
+    seq = serializers.IntegerField()
+    event = serializers.CharField(allow_blank=True)
+    type = serializers.CharField(allow_blank=True)
+    path = serializers.CharField(allow_blank=True, help_text="JSON pointer into the event or its content")
+    recorded = serializers.JSONField(allow_null=True)
+    replayed = serializers.JSONField(allow_null=True)
+    why = serializers.CharField()
+    content = serializers.CharField(allow_blank=True, help_text="Where the event commits to the content")
+
+
+class Gap(serializers.Serializer[Any]):
+    seq = serializers.IntegerField()
+    what = serializers.CharField()
+
+
+class Replayed(serializers.Serializer[Any]):
+    level = serializers.ChoiceField(choices=[level.value for level in Level])
+    run = serializers.UUIDField()
+    verdict = serializers.ChoiceField(choices=[verdict.value for verdict in Verdict])
+    events = serializers.IntegerField(help_text="Of the run; at R2: decisions")
+    same = serializers.IntegerField()
+    differing_later = serializers.IntegerField()
+    counts = serializers.DictField(child=serializers.IntegerField())
+    head = serializers.CharField(allow_blank=True, help_text="Hash of the last event as it was made again")
+    divergence = Divergence(allow_null=True)
+    not_covered = Gap(many=True)
+    words = serializers.ListField(child=serializers.CharField())
+
+
+class RunReplays(ApiView):
+    @extend_schema(operation_id="runs_replay", request=ReplayBody, responses=Replayed)
+    def post(self, request: Request, run_id: UUID) -> Response:
+        """Play the run again. It changes nothing; that it was read goes on record."""
+        body = ReplayBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        found = self._found(run_id, body.validated_data).document()
+        return Response(Replayed({**found, "words": reports.told(found)}).data)
+
+    def _found(self, run_id: UUID, wanted: dict[str, Any]) -> Report:
+        if "version" in wanted:
+            return services.with_version(run_id=run_id, version=wanted["version"], actor=self.actor)
+        if "packs" in wanted:
+            packs = {name: PackSource(**pack) for name, pack in wanted["packs"].items()}
+            return services.with_policy(run_id=run_id, packs=packs, actor=self.actor)
+        return services.replay(run_id=run_id, level=Level(wanted["level"]), actor=self.actor)
