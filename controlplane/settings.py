@@ -16,6 +16,7 @@ INTERLOCK_DEPLOYMENT = env.text("INTERLOCK_DEPLOYMENT", "interlock.localhost")  
 INTERLOCK_BASE_URL = env.text("INTERLOCK_BASE_URL", "http://localhost:8000")
 INTERLOCK_ALLOW_LOOPBACK = env.flag("INTERLOCK_ALLOW_LOOPBACK", default=not INTERLOCK_PRODUCTION)
 INTERLOCK_KEK = env.secret_bytes("INTERLOCK_KEK", 32)  # key-encryption key; without it a file in the data folder
+INTERLOCK_KEK_PREVIOUS = env.secret_bytes("INTERLOCK_KEK_PREVIOUS", 32)  # while `manage.py rekey` is under way
 INTERLOCK_ROOT_KEYS = env.names("INTERLOCK_ROOT_KEYS", ["file"])  # addresses of keys that sign keyrings, newest first
 INTERLOCK_ANCHORS = Path(env.text("INTERLOCK_ANCHORS", str(INTERLOCK_DATA_DIR / "anchors.json")))  # who hears of heads
 

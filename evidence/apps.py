@@ -7,7 +7,9 @@ class EvidenceConfig(AppConfig):
 
     def ready(self) -> None:
         from evidence import checks, events, measures, services  # noqa: F401 - registers checks and event types
-        from tenants import ports
+        from evidence.shredding import ENCRYPTED
+        from tenants import ports, rekeying
 
+        rekeying.ENCRYPTED.append(ENCRYPTED)
         ports.record.bind(services.record)
         ports.measures["evidence_backpressure"].bind(measures.keeps_up)

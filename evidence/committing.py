@@ -1,26 +1,25 @@
 """Content on its way into an event: a commitment takes its place, the content itself goes elsewhere or nowhere."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 from uuid import UUID
 
 from controlplane.lib.events import Committed
-from evidence import shredding
+from evidence import keeping, shredding
 from evidence.models import Content, ShredKey
 from evidence.verify import commitment, envelope
-from tenants import opting, payloads, quick
+from tenants import quick
 
 
 class Sealer:
     """What the events of one transaction share: shred keys and opt-in, read once and only when there is content."""
 
-    def __init__(self, subjects: Iterable[UUID], locked: Collection[UUID] = ()) -> None:
-        """`locked`: subjects that nobody else can write for before this transaction ends."""
-        self._subjects = list(subjects)
-        self._locked = locked
+    def __init__(self, runs: Iterable[UUID]) -> None:
+        """`runs` are locked: nobody else writes for them before this transaction ends."""
+        self._runs = list(runs)
         self._made: list[ShredKey] = []
-        self._contents: list[tuple[UUID, str, Committed]] = []
+        self._contents: list[Content] = []
 
     def of(self, event_id: UUID, subject_id: UUID) -> "Committer":
         return Committer(self, event_id, subject_id)
@@ -32,35 +31,28 @@ class Sealer:
         return key
 
     def _new_key(self, subject_id: UUID) -> bytes:
-        if subject_id not in self._locked:
-            return shredding.create(subject_id)
         key, row = shredding.fresh(subject_id)
         self._made.append(row)
         return key
 
-    def take(self, event_id: UUID, path: str, committed: Committed) -> None:
+    def take(self, event_id: UUID, subject_id: UUID, path: str, content: bytes) -> None:
         """Content that a tenant opted in to keep is kept, by `keep`."""
-        if self._keeps_content:
-            self._contents.append((event_id, path, committed))
+        if self._kept_days:
+            key = self.shred_key(subject_id)
+            self._contents.append(keeping.row(key, subject_id, event_id, path, content, self._kept_days))
 
     def keep(self) -> None:
         """Encrypted and expiring, found again by event and place; the record never holds it."""
         quick.insert(self._made)
-        digests: dict[bytes, str] = {}
-        for media_type in sorted({committed.media_type for _, _, committed in self._contents}):
-            some = [content.content for _, _, content in self._contents if content.media_type == media_type]
-            digests |= dict(zip(some, payloads.put_many(some, media_type), strict=True))
-        quick.insert(
-            [Content(event_id=event, path=path, digest=digests[c.content]) for event, path, c in self._contents]
-        )
+        quick.insert(self._contents)
 
     @cached_property
     def _shred_keys(self) -> dict[UUID, bytes]:
-        return shredding.find_many(self._subjects)
+        return shredding.find_many(self._runs) if self._runs else {}
 
     @cached_property
-    def _keeps_content(self) -> bool:
-        return opting.keeps_content()
+    def _kept_days(self) -> int:
+        return keeping.days()
 
 
 class Committer:
@@ -85,7 +77,7 @@ class Committer:
     def _commit(self, path: str, committed: Committed) -> dict[str, Any]:
         event = str(self._event_id)
         salt = commitment.salt(self._sealer.shred_key(self._subject_id), event, path)
-        self._sealer.take(self._event_id, path, committed)
+        self._sealer.take(self._event_id, self._subject_id, path, committed.content)
         return {
             "c": commitment.commit(salt, event, path, committed.content),
             "len": len(committed.content),

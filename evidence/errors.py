@@ -57,3 +57,13 @@ class WitnessRefused(Conflict):
     """A witness has seen another history of this log than the one it is shown."""
 
     code, title = "witness_refused", "A witness knows another history"
+
+
+class OnHold(Conflict):
+    """Erasing is refused: the record of the refusal stays."""
+
+    code, title = "on_hold", "A legal hold forbids it"
+
+
+class NotOver(Conflict):
+    code, title = "run_open", "The run is not over"

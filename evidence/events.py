@@ -120,6 +120,53 @@ class PeriodExported:
     checkpoint_size: int
 
 
+@event("erasure.refused")
+@dataclass(frozen=True)
+class ErasureRefused:
+    """Somebody asked for an erasure, and a legal hold forbids it."""
+
+    subject_id: UUID
+    basis: str
+
+
+@event("hold.placed")
+@dataclass(frozen=True)
+class HoldPlaced:
+    """What is kept of the run stays, whatever its time, until the hold is released."""
+
+    hold_id: UUID
+    run_id: UUID
+    reason: str
+
+
+@event("hold.released")
+@dataclass(frozen=True)
+class HoldReleased:
+    hold_id: UUID
+    run_id: UUID
+
+
+@event("retention.set")
+@dataclass(frozen=True)
+class RetentionSet:
+    """For how many days content and the record itself are kept from here on."""
+
+    content_days: int
+    audit_days: int
+
+
+@event("erasure.of_person")
+@dataclass(frozen=True)
+class PersonErased:
+    """Everything kept of these runs, and whatever else was found to hold the same words, is gone. The words themselves
+    are on no record."""
+
+    runs: list[UUID]
+    contents: int
+    payloads: int
+    reason: str
+
+
 @event("erasure.completed")
 @dataclass(frozen=True)
 class ErasureCompleted:

@@ -6,15 +6,14 @@ from itertools import pairwise
 from uuid import UUID
 
 from controlplane.lib import clock
-from evidence import anchored, keyrings, ports, recording, shredding
+from evidence import anchored, keeping, keyrings, ports, recording, shredding
 from evidence.bundling import Material, assemble
 from evidence.errors import NotSealed
 from evidence.models import Checkpoint, Content, Event, Leaf, RunHead
 from evidence.trees import StoredNodes
 from evidence.verify import commitment, envelope, layout, merkle
 from evidence.verify.disclosure import Disclosure
-from tenants import payloads, scope
-from tenants.errors import PayloadExpired
+from tenants import scope
 
 
 def bundle_of(
@@ -112,15 +111,9 @@ def _committed(rows: Sequence[Event]) -> int:
 
 def disclosures(event_ids: Sequence[UUID], shred_key: bytes) -> list[Disclosure]:
     """What the tenant opted to keep of these events and is still there; what has expired stays withheld."""
-    kept = Content.objects.filter(event_id__in=event_ids).order_by("event_id", "path")
-    opened = [_open(item, shred_key) for item in kept]
-    return [item for item in opened if item is not None]
+    return [_disclosed(item, content, shred_key) for item, content in keeping.opened(event_ids, shred_key)]
 
 
-def _open(item: Content, shred_key: bytes) -> Disclosure | None:
-    try:
-        content = payloads.get(item.digest)
-    except PayloadExpired:
-        return None
+def _disclosed(item: Content, content: bytes, shred_key: bytes) -> Disclosure:
     event = str(item.event_id)
     return Disclosure(event, item.path, commitment.salt(shred_key, event, item.path), content)

@@ -148,14 +148,50 @@ class ShredKey(EvidenceRow):
 
 
 class Content(EvidenceRow):
-    """Where the content behind a commitment is kept, for tenants that opted in to keep it."""
+    """The content behind a commitment, for tenants that opted in to keep it: under a key that is derived from the
+    shred key of its subject, so that it dies with it, also where a copy of the row survives."""
 
     event_id = models.UUIDField()
+    subject_id = models.UUIDField()
     path = models.CharField(max_length=500)
-    digest = models.CharField(max_length=64)
+    ciphertext = models.BinaryField()
+    expires_at = models.DateTimeField(db_index=True)
 
     class Meta(EvidenceRow.Meta):
         constraints = [models.UniqueConstraint(fields=["event_id", "path"], name="one_content_per_place")]
+
+
+class Retention(EvidenceRow):
+    """How long a tenant keeps what. Content, as traces: 14 to 30 days; the record itself: years."""
+
+    content_days = models.PositiveSmallIntegerField(default=30)
+    audit_days = models.PositiveIntegerField(default=2557)
+
+    class Meta(EvidenceRow.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["tenant"], name="one_retention_per_tenant"),
+            models.CheckConstraint(
+                condition=models.Q(content_days__range=(14, 30)), name="content_is_kept_14_to_30_days"
+            ),
+            models.CheckConstraint(condition=models.Q(audit_days__gte=183), name="the_record_is_kept_half_a_year"),
+        ]
+
+
+class LegalHold(EvidenceRow):
+    """Content of a run that must be kept whatever its time: it is neither forgotten nor erased until released."""
+
+    run_id = models.UUIDField()
+    reason = models.CharField(max_length=500)
+    placed_by = models.UUIDField()
+    released_at = models.DateTimeField(null=True)
+    released_by = models.UUIDField(null=True)
+
+    class Meta(EvidenceRow.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "run_id"], condition=models.Q(released_at=None), name="one_hold_per_run"
+            )
+        ]
 
 
 class KeyringVersion(EvidenceRow):

@@ -40,11 +40,6 @@ class Entry:
     workspace_id: UUID | None = None
     run_id: UUID | None = None
 
-    @property
-    def subject_id(self) -> UUID:
-        """Whose shred key covers the content: the run's, else that of the log."""
-        return self.run_id or self.workspace_id or scope.current()
-
 
 @dataclass(slots=True)
 class Draft:
@@ -59,7 +54,8 @@ class Draft:
 
     @property
     def subject_id(self) -> UUID:
-        return self.run.pk if self.run is not None else self.log_id
+        """Whose shred key covers the content: the run's; what belongs to no run has a key of its own."""
+        return self.run.pk if self.run is not None else self.id
 
 
 def scope_of(tenant_id: UUID) -> str:
@@ -78,7 +74,7 @@ def write_many(entries: Sequence[Entry]) -> list[Recorded]:
     same runs cannot deadlock.
     """
     heads = _heads(entries)
-    sealer = Sealer({entry.subject_id for entry in entries}, locked=heads)
+    sealer = Sealer(heads)
     chains = _chains({entry.run_id for entry in entries if entry.run_id and events.type_of(entry.event) == RUN_CLOSED})
     written: list[Written] = []
     receipts = []

@@ -8,16 +8,16 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from controlplane.lib import clock
-from evidence import access, exporting, recording, shredding
+from evidence import access, exporting, recording
 from evidence.errors import NotSealed
-from evidence.events import ErasureCompleted, EvidenceExported
-from evidence.models import Checkpoint, Content, Event, Leaf, RunHead
+from evidence.events import EvidenceExported
+from evidence.models import Checkpoint, Event, Leaf, RunHead
 from evidence.recording import Entry, Recorded
 from evidence.verify.note import parse as parse_note
-from tenants import payloads, scope
+from tenants import scope
 from tenants.actors import Actor
 from tenants.errors import OutsideTransaction, ScopeConflict
-from tenants.permissions import Perm, require
+from tenants.permissions import Perm
 
 POLL_S = 0.03
 
@@ -121,23 +121,3 @@ def _bundle(run_id: UUID, actor: Actor, known_sizes: Iterable[int]) -> bytes:
     told = EvidenceExported(run_id, len(material.events), len(material.disclosures), size)
     record(told, actor=actor, workspace_id=head.log_id)
     return bundle
-
-
-@transaction.atomic(durable=True)
-def shred(*, run_id: UUID, reason: str, actor: Actor) -> bool:
-    """Destroy the key and the kept content of a run: its commitments stay, nobody can open them again."""
-    require(actor, Perm.ADMIN)
-    if not shredding.destroy(run_id):
-        return False
-    _forget_content(run_id)
-    record(ErasureCompleted(run_id, reason), actor=actor, run_id=run_id)
-    return True
-
-
-def _forget_content(run_id: UUID) -> None:
-    """Content that another run also commits to stays for that one."""
-    kept = Content.objects.filter(event_id__in=Event.objects.filter(run_id=run_id).values("pk"))
-    digests = set(kept.values_list("digest", flat=True))
-    kept.delete()
-    elsewhere = set(Content.objects.filter(digest__in=digests).values_list("digest", flat=True))
-    payloads.forget(sorted(digests - elsewhere))

@@ -1,4 +1,4 @@
-"""Keys that can be destroyed: one per run (or per log for what belongs to no run), wrapped by the tenant's data key."""
+"""Keys that can be destroyed: one per run (or per event that belongs to no run), wrapped by the tenant's data key."""
 
 import secrets
 from collections.abc import Sequence
@@ -6,6 +6,7 @@ from uuid import UUID
 
 from evidence.models import ShredKey
 from tenants import datakeys, quick
+from tenants.rekeying import Encrypted
 
 KEY_SIZE = 32
 
@@ -29,18 +30,8 @@ def destroy(subject_id: UUID) -> bool:
     return bool(ShredKey.objects.filter(subject_id=subject_id).delete()[0])
 
 
-def create(subject_id: UUID) -> bytes:
-    """The first key of a subject. Two writers may race for the first key of a log: one row wins, both read it back."""
-    _, row = fresh(subject_id)
-    ShredKey.objects.bulk_create([row], ignore_conflicts=True)
-    key = find(subject_id)
-    if key is None:
-        raise LookupError(f"the shred key of {subject_id} vanished while it was made")
-    return key
-
-
 def fresh(subject_id: UUID) -> tuple[bytes, ShredKey]:
-    """A new key and its row, not saved: for a subject whose writers take turns, as those of a run do."""
+    """A new key and its row, not saved. The writers of a run take turns; an event has one."""
     key = secrets.token_bytes(KEY_SIZE)
     data_key, wrapped = datakeys.encrypt(key, _context(subject_id))
     return key, ShredKey(subject_id=subject_id, data_key_id=data_key.id, wrapped=wrapped)
@@ -48,3 +39,6 @@ def fresh(subject_id: UUID) -> tuple[bytes, ShredKey]:
 
 def _context(subject_id: UUID) -> str:
     return f"shred|{subject_id}"
+
+
+ENCRYPTED = Encrypted(ShredKey, "data_key_id", "wrapped", lambda row: _context(row.subject_id))

@@ -7,12 +7,16 @@ from uuid import UUID
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.db import transaction
 
+from controlplane.lib import clock
 from tenants import keys, scope
 from tenants.models import DataKey
 
-_committed: dict[UUID, DataKey] = {}
-"""The key that encrypts for a tenant, once a transaction that saw it has committed: a row that was rolled back
-must not be referred to."""
+LOOK_AGAIN_S = 60.0
+"""So long a process may go on with a key that another one has put a newer one beside."""
+
+_committed: dict[UUID, tuple[DataKey, float]] = {}
+"""The key that encrypts for a tenant, once a transaction that saw it has committed, and since when: a row that was
+rolled back must not be referred to."""
 
 
 _by_id: dict[tuple[UUID, UUID], DataKey] = {}
@@ -20,7 +24,7 @@ _by_id: dict[tuple[UUID, UUID], DataKey] = {}
 
 def encrypt(content: bytes, context: str) -> tuple[DataKey, bytes]:
     """Encrypt for the current tenant under its data key (made on first use)."""
-    row = _committed.get(scope.current()) or _look_up()
+    row = _known() or _look_up()
     return row, keys.seal(_aead(row), content, _context(context))
 
 
@@ -37,26 +41,43 @@ def decrypt(row: DataKey, ciphertext: bytes, context: str) -> bytes:
     return keys.unseal(_aead(row), ciphertext, _context(context))
 
 
+def newest() -> DataKey | None:
+    return DataKey.objects.order_by("-id").first()
+
+
+def forget_known() -> None:
+    """Keys that this process has read are read again."""
+    _committed.clear()
+    _by_id.clear()
+    _unwrapped.cache_clear()
+
+
+def _known() -> DataKey | None:
+    row, since = _committed.get(scope.current(), (None, 0.0))
+    return row if clock.monotonic() - since < LOOK_AGAIN_S else None
+
+
 def _look_up() -> DataKey:
     tenant_id = scope.current()
-    row = DataKey.objects.order_by("-id").first() or _create()
-    transaction.on_commit(lambda: _committed.__setitem__(tenant_id, row))
+    row = newest() or create()
+    transaction.on_commit(lambda: _committed.__setitem__(tenant_id, (row, clock.monotonic())))
     return row
 
 
-def _create() -> DataKey:
+def create() -> DataKey:
+    """A new key of the entered tenant: the newest one encrypts."""
     provider = keys.provider()
     wrapped = provider.wrap(secrets.token_bytes(32), str(scope.current()).encode())
     return DataKey.objects.create(wrapped=wrapped, kek_id=provider.kek_id)
 
 
 def _aead(row: DataKey) -> AESGCM:
-    return AESGCM(_unwrapped(row.tenant_id, bytes(row.wrapped)))
+    return AESGCM(_unwrapped(row.tenant_id, row.kek_id, bytes(row.wrapped)))
 
 
 @lru_cache(maxsize=512)
-def _unwrapped(tenant_id: UUID, wrapped: bytes) -> bytes:
-    return keys.provider().unwrap(wrapped, str(tenant_id).encode())
+def _unwrapped(tenant_id: UUID, kek_id: str, wrapped: bytes) -> bytes:
+    return keys.provider_of(kek_id).unwrap(wrapped, str(tenant_id).encode())
 
 
 def _context(purpose: str) -> bytes:

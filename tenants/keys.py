@@ -11,6 +11,7 @@ from django.conf import settings
 from controlplane.lib.canonical import sha256_hex
 
 _NONCE = 12
+CURRENT, FORMER = "kek", "kek.former"
 
 
 class KeyProvider(Protocol):
@@ -22,6 +23,10 @@ class KeyProvider(Protocol):
     def wrap(self, key: bytes, context: bytes) -> bytes: ...
 
     def unwrap(self, wrapped: bytes, context: bytes) -> bytes: ...
+
+
+class KeyGone(LookupError):
+    """The key-encryption key of that id is not here: destroyed, or another installation's."""
 
 
 class LocalKey:
@@ -50,7 +55,62 @@ def unseal(aead: AESGCM, sealed: bytes, context: bytes) -> bytes:
 
 
 def provider() -> KeyProvider:
-    return LocalKey(settings.INTERLOCK_KEK or _key_from_file(settings.INTERLOCK_DATA_DIR / "keys" / "kek"))
+    """The key that wraps from now on."""
+    return LocalKey(settings.INTERLOCK_KEK or _key_from_file(_folder() / CURRENT))
+
+
+def provider_of(kek_id: str) -> KeyProvider:
+    """The key that wrapped under this id, while it is kept; raises KeyGone."""
+    known = provider()
+    if known.kek_id == kek_id:
+        return known
+    former = _former()
+    if former is None or former.kek_id != kek_id:
+        raise KeyGone(kek_id)
+    return former
+
+
+def turn() -> None:
+    """Begin a new epoch: a new key wraps, the one before it is kept until nothing is under it any more (`end_former`).
+
+    Of keys that the operator provides (`INTERLOCK_KEK`) the operator turns: new key there, the old one as
+    `INTERLOCK_KEK_PREVIOUS`. Raises FileExistsError while an earlier epoch has not ended.
+    """
+    if settings.INTERLOCK_KEK:
+        return
+    folder = _folder()
+    _key_from_file(folder / CURRENT)
+    os.link(folder / CURRENT, folder / FORMER)
+    (folder / CURRENT).unlink()
+    _key_from_file(folder / CURRENT)
+
+
+def turning() -> bool:
+    """Whether a former epoch has not ended yet."""
+    return _former() is not None
+
+
+def end_former() -> None:
+    """Destroy the key of the epoch before. Backups of that time cannot be opened by anybody from then on."""
+    path = _folder() / FORMER
+    if path.exists():
+        with path.open("r+b") as file:
+            file.write(secrets.token_bytes(32))
+            file.flush()
+            os.fsync(file.fileno())
+        path.unlink()
+
+
+def _former() -> LocalKey | None:
+    if settings.INTERLOCK_KEK:
+        return LocalKey(settings.INTERLOCK_KEK_PREVIOUS) if settings.INTERLOCK_KEK_PREVIOUS else None
+    path = _folder() / FORMER
+    return LocalKey(path.read_bytes()) if path.exists() else None
+
+
+def _folder() -> Path:
+    folder: Path = settings.INTERLOCK_DATA_DIR / "keys"
+    return folder
 
 
 def _key_from_file(path: Path) -> bytes:

@@ -1,7 +1,7 @@
 """Content by digest: encrypted, expiring. Evidence keeps commitments; the content itself lives here, for a while."""
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -67,6 +67,12 @@ def known(digests: Collection[str]) -> set[str]:
     """Those of them whose content can still be read."""
     rows = Payload.objects.filter(digest__in=digests, expires_at__gt=clock.now())
     return set(rows.values_list("digest", flat=True))
+
+
+def everything(batch: int = 500) -> Iterator[tuple[str, bytes]]:
+    """All content of the tenant with its digest, also what is past its time and not erased yet."""
+    for row in Payload.objects.order_by("id").iterator(batch):
+        yield row.digest, _opened(row)
 
 
 def forget(digests: list[str]) -> int:

@@ -15,9 +15,10 @@ from connectors import tasks as connectors
 from controlplane.lib import clock
 from controlplane.lib.errors import DomainError
 from controlplane.lib.logs import bind, get_logger
+from evidence import keeping
 from policies import services as policies
 from policies import tasks as policy_tasks
-from tenants import halts, payloads, scope, triggers
+from tenants import halts, keys, payloads, rekeying, scope, triggers
 from tenants.actors import Actor
 from tenants.services import every_tenant
 from workflows import claiming, halting, redriving, wakeups
@@ -68,10 +69,17 @@ def _confirm(actor: Actor) -> None:
 
 
 def forget_content() -> None:
-    """Erase payloads that are past their time; the bodies of webhooks are among them."""
+    """Erase payloads and opted-in content that are past their time; the bodies of webhooks are among them."""
     for tenant_id in _tenants():
         with scope.enter(tenant_id), transaction.atomic():
             payloads.forget_expired()
+            keeping.forget_expired()
+
+
+def end_former_keys() -> None:
+    """Carry on with a turn of the key epoch that was begun."""
+    if keys.turning():
+        rekeying.carry_on()
 
 
 def _tenants() -> list[UUID]:
@@ -93,6 +101,7 @@ CHORES = (
     Chore("policy notices", 5.0, connectors.catch_up_notices),
     Chore("replay guards", 300.0, connectors.forget_slack_deliveries),
     Chore("content retention", 600.0, forget_content),
+    Chore("former keys", 60.0, end_former_keys),
     Chore("old histories", 3600.0, connectors.forget_histories),
 )
 

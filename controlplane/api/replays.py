@@ -17,7 +17,7 @@ from workflows.replay.report import Level, Report, Verdict
 
 
 class ReplayBody(serializers.Serializer[Any]):
-    """`version` (under another version of the workflow), else `packs` (under another policy), else `level` (as it was)."""
+    """`version` (another version of the workflow), else `packs` (another policy), else `level` (as it was)."""
 
     level = serializers.ChoiceField(choices=[level.value for level in Level], required=False)
     packs = serializers.DictField(child=Pack(), required=False)

@@ -12,7 +12,7 @@ from controlplane.lib import clock
 from controlplane.lib.errors import NotFound
 from controlplane.lib.events import Committed
 from controlplane.lib.ids import uuid7
-from evidence import services, trust
+from evidence import erasing, services, trust
 from evidence.errors import NotSealed
 from evidence.models import Event
 from evidence.verify import cli
@@ -133,9 +133,8 @@ def test_erased_content_is_gone_and_explained(
     as_sequencer()
     before = exported(alice, run)
     with scope.enter(world.a.tenant.id):
-        assert services.shred(run_id=run, reason="asked for by the data subject", actor=alice)
-        assert not services.shred(run_id=run, reason="again", actor=alice)
-    as_sequencer()
+        assert erasing.shred(run_id=run, reason="asked for by the data subject", actor=alice)
+        assert not erasing.shred(run_id=run, reason="again", actor=alice)
     with pytest.raises(NotSealed):
         exported(alice, run, timeout_s=0)
     as_sequencer()
