@@ -21,7 +21,7 @@ $(VENV)/.installed: $(LOCKS)
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
 	@$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements/dev.txt \
 	  || $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	@$(BIN)/python -m pip install -q --disable-pip-version-check --ignore-requires-python --no-deps --require-hashes -r requirements/pdp.txt
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --ignore-requires-python --no-deps --require-hashes -r requirements/pdp.txt -r requirements/readers.txt
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
