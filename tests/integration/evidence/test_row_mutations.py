@@ -44,6 +44,7 @@ CONTENT = {
     "evidence_keyringversion": "envelope",
 }
 MEANING = (layout.EVENTS, layout.LEAVES, layout.DISCLOSURES)
+GENERATED = "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attgenerated <> ''"
 REFUSALS = (DomainError, Malformed, LookupError, ValueError)
 
 
@@ -119,6 +120,8 @@ def _take_guards_down(hands: psycopg.Connection) -> None:
         hands.execute(f"ALTER TABLE {table} DISABLE TRIGGER ALL")
         for (name,) in hands.execute(checks, [table]).fetchall():
             hands.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name} CASCADE")
+        for (name,) in hands.execute(GENERATED, [table]).fetchall():
+            hands.execute(f"ALTER TABLE {table} ALTER COLUMN {name} DROP EXPRESSION")
         hands.execute(f"CREATE TEMP TABLE kept_{table} AS TABLE {table}")
 
 
