@@ -45,6 +45,8 @@ def check_checkpoints(dossier: Dossier) -> None:
     last, claims = dossier.notes[-1], dossier.claims.predicate
     if (last.checkpoint.size, last.checkpoint.root.hex()) != (claims.size, claims.root):
         dossier.fail("COUNT", layout.STATEMENT, "the last checkpoint is not the one that the statement names")
+    if note.goes_back(claims.origin, last.checkpoint.origin):
+        dossier.fail("ORIGIN", layout.STATEMENT, f"the last checkpoint is of the epoch {last.checkpoint.origin}")
     dossier.report.note = last.text
     dossier.conclude("CHECKPOINT", layout.CHECKPOINTS, f"{len(dossier.notes)} signed heads", before)
 
@@ -71,7 +73,7 @@ def check_inclusion(dossier: Dossier) -> None:
     head = dossier.notes[-1].checkpoint
     for number, (leaf, line) in enumerate(zip(dossier.leaves, dossier.leaf_lines, strict=True), start=1):
         where = f"{layout.LEAVES}:{number}"
-        if leaf.origin != dossier.claims.predicate.origin:
+        if not note.continues(leaf.origin, dossier.claims.predicate.origin):
             dossier.fail("CROSS-TENANT", where, f"the leaf is of the log {leaf.origin}")
         _check_proof(dossier, leaf, line, head, where)
         if number > 1:
@@ -83,7 +85,7 @@ def check_inclusion(dossier: Dossier) -> None:
 
 def _check_note(dossier: Dossier, signed: SignedNote, where: str) -> None:
     origin = signed.checkpoint.origin
-    if origin != dossier.claims.predicate.origin:
+    if not note.continues(origin, dossier.claims.predicate.origin):
         dossier.fail("ORIGIN", where, f"the checkpoint is of the log {origin}")
     found = _signature(dossier, signed)
     if found is None:
@@ -119,6 +121,9 @@ def compare(dossier: Dossier, older: SignedNote, newer: SignedNote, where: str) 
     if old.size > new.size:
         dossier.fail("CP-ORDER", where, f"size {old.size} stands before size {new.size}")
         return False
+    if note.goes_back(old.origin, new.origin):
+        dossier.fail("CP-ORDER", where, f"the epoch {new.origin} stands behind the epoch {old.origin}")
+        return False
     if old.size in dossier.grown and new.size in dossier.grown:
         return dossier.grown[old.size] == old.root or _differ(dossier, older, newer, where)
     path = dossier.consistency.get((old.size, new.size))
@@ -152,10 +157,11 @@ def _holds(dossier: Dossier, signed: SignedNote) -> bool:
 
 
 def _check_remembered(dossier: Dossier, text: str, where: str, *, asked: bool) -> None:
-    """A head of another log is passed over only in a trust file, and only if it is not this log under a new epoch."""
+    """A head of another log is passed over only in a trust file, and only if it is not this log in another epoch. One
+    of an earlier epoch is good when this epoch provably goes on with it: then nothing that it covers was lost."""
     known = reading(where, note.parse, text.encode())
     last = dossier.notes[-1]
-    if known.checkpoint.origin != last.checkpoint.origin:
+    if known.checkpoint.origin != last.checkpoint.origin and not _goes_on(dossier, known, last):
         message = f"the remembered head is of the log {known.checkpoint.origin}"
         if asked or _without_epoch(known) == _without_epoch(last):
             dossier.fail("MISSING-PROOF", where, message)
@@ -171,6 +177,16 @@ def _check_remembered(dossier: Dossier, text: str, where: str, *, asked: bool) -
         dossier.report.passed("KNOWN", where, f"the remembered head of size {known.checkpoint.size} is part of it")
         if dossier.report.assurance >= Assurance.A1:
             dossier.report.assurance = Assurance.A3
+
+
+def _goes_on(dossier: Dossier, known: SignedNote, last: SignedNote) -> bool:
+    old, new = known.checkpoint, last.checkpoint
+    if not note.continues(old.origin, new.origin) or old.size > new.size:
+        return False
+    if old.size in dossier.grown:
+        return dossier.grown[old.size] == old.root
+    path = dossier.consistency.get((old.size, new.size), [])
+    return merkle.verify_consistency(old.size, new.size, old.root, new.root, path)
 
 
 def _without_epoch(signed: SignedNote) -> str:
@@ -191,6 +207,8 @@ def check_neighbour(dossier: Dossier, number: int, where: str) -> None:
         dossier.fail("ORDER", where, f"leaf {leaf.index} stands behind leaf {previous.index}")
     if leaf.index == previous.index + 1 and leaf.previous != merkle.leaf_hash(dossier.leaf_lines[number - 2]):
         dossier.fail("CHAIN", where, f"leaf {leaf.index} is not linked to leaf {previous.index}")
+    if note.goes_back(previous.origin, leaf.origin):
+        dossier.fail("ORDER", where, f"leaf {leaf.index} is of an earlier epoch than leaf {previous.index}")
     if leaf.time_ms < previous.time_ms:
         dossier.fail("TIME-BACKWARDS", where, f"leaf {leaf.index} is earlier than leaf {previous.index}")
 

@@ -17,6 +17,7 @@ MAX_SIGNATURES = 64
 MAX_NOTE = 64 * 1024
 MAX_TIME_S = 253_402_300_799  # the end of the year 9999
 _DASH = "\u2014 "
+_EPOCH = re.compile(r"0|[1-9][0-9]{0,8}")
 _ORIGIN = re.compile(r"[!-*,-~]{1,255}")
 
 
@@ -69,6 +70,24 @@ def key_id(name: str, public: bytes, kind: bytes = ED25519) -> bytes:
 def valid_origin(origin: str) -> bool:
     """Printable ASCII without blank and plus sign, so that no reader needs tables of Unicode to agree."""
     return _ORIGIN.fullmatch(origin) is not None
+
+
+def log_and_epoch(origin: str) -> tuple[str, int]:
+    """An origin ends in the epoch of its log: after a restore that lost signed leaves, a new epoch goes on with what is
+    left of the tree. -1 where there is no number."""
+    log, _, epoch = origin.rpartition("/")
+    return (log, int(epoch)) if _EPOCH.fullmatch(epoch) else (origin, -1)
+
+
+def continues(origin: str, later: str) -> bool:
+    """Is `later` the same log, in the same epoch or a later one?"""
+    (log, epoch), (later_log, later_epoch) = log_and_epoch(origin), log_and_epoch(later)
+    return log == later_log and epoch <= later_epoch
+
+
+def goes_back(origin: str, later: str) -> bool:
+    """Is `later` the same log in an earlier epoch?"""
+    return origin != later and continues(later, origin)
 
 
 def sign(checkpoint: Checkpoint, signer: Signer) -> str:

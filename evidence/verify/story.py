@@ -1,6 +1,6 @@
 """Last stages: the events themselves, the run they make, what was opened, and the page that tells it."""
 
-from evidence.verify import anchoring, envelope, layout, page, rules
+from evidence.verify import anchoring, envelope, layout, note, page, rules
 from evidence.verify import disclosure as disclosures
 from evidence.verify.chains import RUN_SEALED, check_chain, runs_of
 from evidence.verify.dossier import Dossier, lines_of
@@ -130,7 +130,7 @@ def _check_event(dossier: Dossier, event: Event, number: int, seen: set[str]) ->
     claims = dossier.claims.predicate
     if number <= len(dossier.leaves) and dossier.leaves[number - 1].event_hash != event.hash:
         dossier.fail("EVENT-EDITED", where, "the leaf commits to another event")
-    if event.origin != claims.origin:
+    if not note.continues(event.origin, claims.origin):
         dossier.fail("CROSS-TENANT", where, f"the event is of the log {event.origin}")
     if claims.kind != layout.PERIOD and event.run != claims.run:
         dossier.fail("RUN-ID", where, "the event is of another run")

@@ -36,6 +36,9 @@ export async function checkCheckpoints(dossier: Dossier): Promise<void> {
   if (checkpoint.size !== dossier.claims.size || hex(checkpoint.root) !== dossier.claims.root) {
     dossier.fail("COUNT", layout.STATEMENT, "the last checkpoint is not the one that the statement names");
   }
+  if (note.goesBack(dossier.claims.origin, checkpoint.origin)) {
+    dossier.fail("ORIGIN", layout.STATEMENT, `the last checkpoint is of the epoch ${checkpoint.origin}`);
+  }
   dossier.report.note = text;
   dossier.conclude("CHECKPOINT", layout.CHECKPOINTS, `${dossier.notes.length} signed heads`, before);
 }
@@ -64,7 +67,7 @@ export function checkInclusion(dossier: Dossier): void {
   const head = dossier.lastNote.checkpoint;
   for (const [at, leaf] of dossier.leaves.entries()) {
     const where = `${layout.LEAVES}:${at + 1}`;
-    if (leaf.origin !== dossier.claims.origin) {
+    if (!note.continues(leaf.origin, dossier.claims.origin)) {
       dossier.fail("CROSS-TENANT", where, `the leaf is of the log ${leaf.origin}`);
     }
     checkProof(dossier, leaf, dossier.leafLines[at]!, head, where);
@@ -81,7 +84,7 @@ export function remembered(data: Bytes): string {
 
 async function checkNote(dossier: Dossier, signed: SignedNote, where: string): Promise<void> {
   const { origin, size } = signed.checkpoint;
-  if (origin !== dossier.claims.origin) dossier.fail("ORIGIN", where, `the checkpoint is of the log ${origin}`);
+  if (!note.continues(origin, dossier.claims.origin)) dossier.fail("ORIGIN", where, `the checkpoint is of the log ${origin}`);
   const found = await signature(dossier, signed);
   if (!found) {
     dossier.fail("NOTE-KEY", where, "no key of the keyring signed the checkpoint");
@@ -113,6 +116,10 @@ async function compare(dossier: Dossier, older: SignedNote, newer: SignedNote, w
     dossier.fail("CP-ORDER", where, `size ${from.size} stands before size ${to.size}`);
     return false;
   }
+  if (note.goesBack(from.origin, to.origin)) {
+    dossier.fail("CP-ORDER", where, `the epoch ${to.origin} stands behind the epoch ${from.origin}`);
+    return false;
+  }
   const [before, after] = [dossier.grown.get(from.size), dossier.grown.get(to.size)];
   if (before && after) return equal(before, from.root) || differ(dossier, older, newer, where);
   const path = dossier.consistency.get(`${from.size} ${to.size}`);
@@ -141,12 +148,13 @@ async function differ(dossier: Dossier, one: SignedNote, other: SignedNote, wher
   return false;
 }
 
-/** A head of another log is passed over only in a trust file, and only if it is not this log under a new epoch. */
+/** A head of another log is passed over only in a trust file, and only if it is not this log in another epoch. One of
+ * an earlier epoch is good when this epoch provably goes on with it: then nothing that it covers was lost. */
 async function checkRemembered(dossier: Dossier, text: string, where: string, asked: boolean): Promise<void> {
   const known = reading(where, note.parse, utf8(text));
   const last = dossier.lastNote;
   const { origin, size } = known.checkpoint;
-  if (origin !== last.checkpoint.origin) {
+  if (origin !== last.checkpoint.origin && !goesOn(dossier, known, last)) {
     const message = `the remembered head is of the log ${origin}`;
     if (asked || withoutEpoch(known) === withoutEpoch(last)) dossier.fail("MISSING-PROOF", where, message);
     else dossier.report.skip("KNOWN", where, message);
@@ -161,6 +169,14 @@ async function checkRemembered(dossier: Dossier, text: string, where: string, as
     dossier.report.passed("KNOWN", where, `the remembered head of size ${size} is part of it`);
     if (dossier.report.assurance >= 1) dossier.report.assurance = 3;
   }
+}
+
+function goesOn(dossier: Dossier, known: SignedNote, last: SignedNote): boolean {
+  const [from, to] = [known.checkpoint, last.checkpoint];
+  if (!note.continues(from.origin, to.origin) || from.size > to.size) return false;
+  const grown = dossier.grown.get(from.size);
+  if (grown) return equal(grown, from.root);
+  return merkle.extendsTree(from.size, to.size, from.root, to.root, dossier.consistency.get(`${from.size} ${to.size}`) ?? []);
 }
 
 function withoutEpoch({ checkpoint }: SignedNote): string {
@@ -183,6 +199,9 @@ export function checkNeighbour(dossier: Dossier, at: number, where: string): voi
   }
   if (leaf.index === previous.index + 1 && !equal(leaf.previous, merkle.leafHash(dossier.leafLines[at - 1]!))) {
     dossier.fail("CHAIN", where, `leaf ${leaf.index} is not linked to leaf ${previous.index}`);
+  }
+  if (note.goesBack(previous.origin, leaf.origin)) {
+    dossier.fail("ORDER", where, `leaf ${leaf.index} is of an earlier epoch than leaf ${previous.index}`);
   }
   if (leaf.timeMs < previous.timeMs) {
     dossier.fail("TIME-BACKWARDS", where, `leaf ${leaf.index} is earlier than leaf ${previous.index}`);

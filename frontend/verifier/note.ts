@@ -8,6 +8,7 @@ const MAX_SIGNATURES = 64;
 const MAX_NOTE = 64 * 1024;
 const MAX_TIME_S = 253_402_300_799; // the end of the year 9999
 const DASH = "\u2014 ";
+const EPOCH = /^(?:([^]*)\/)?(0|[1-9][0-9]{0,8})$/;
 const ORIGIN = /^[!-*,-~]{1,255}$/;
 const SIZE = /^(0|[1-9][0-9]{0,14})$/;
 
@@ -31,6 +32,21 @@ export interface SignedNote {
   signatures: SignatureLine[];
   text: string;
 }
+
+/** An origin ends in the epoch of its log; -1 where there is no number. */
+export function logAndEpoch(origin: string): [log: string, epoch: number] {
+  const [, log, epoch] = EPOCH.exec(origin) ?? [];
+  return epoch === undefined ? [origin, -1] : [log ?? "", Number(epoch)];
+}
+
+/** Is `later` the same log, in the same epoch or a later one? */
+export function continues(origin: string, later: string): boolean {
+  const [[log, epoch], [laterLog, laterEpoch]] = [logAndEpoch(origin), logAndEpoch(later)];
+  return log === laterLog && epoch <= laterEpoch;
+}
+
+/** Is `later` the same log in an earlier epoch? */
+export const goesBack = (origin: string, later: string): boolean => origin !== later && continues(later, origin);
 
 /** The signature line that claims this key, whether it holds or not. */
 export function lineOf(note: SignedNote, name: string, key: Bytes): SignatureLine | undefined {

@@ -6,6 +6,7 @@ import * as disclosures from "./disclosure.ts";
 import type { Dossier, Profile } from "./dossier.ts";
 import { commitments, type Event, parseEvent } from "./envelope.ts";
 import * as layout from "./layout.ts";
+import * as note from "./note.ts";
 import * as page from "./page.ts";
 import * as rules from "./rules.ts";
 import { Tale } from "./tale.ts";
@@ -146,7 +147,7 @@ function checkEvent(dossier: Dossier, event: Event, at: number, seen: Set<string
   if (leaf && !equal(leaf.eventHash, event.hash)) {
     dossier.fail("EVENT-EDITED", where, "the leaf commits to another event");
   }
-  if (event.origin !== dossier.claims.origin) {
+  if (!note.continues(event.origin, dossier.claims.origin)) {
     dossier.fail("CROSS-TENANT", where, `the event is of the log ${event.origin}`);
   }
   const { kind, run } = dossier.claims;

@@ -1,6 +1,7 @@
 """All attacks of the corpus, whichever file they stand in."""
 
 from tests.unit.evidence import (
+    attacks_epochs,
     attacks_form,
     attacks_json,
     attacks_kinds,
@@ -12,6 +13,7 @@ from tests.unit.evidence import (
 from tests.unit.evidence.corpus import ATTACKS, Attack
 
 MODULES = (
+    attacks_epochs,
     attacks_form,
     attacks_json,
     attacks_kinds,
