@@ -12,3 +12,9 @@ def console(request_id: UUID) -> str:
     """The page of the request in the console."""
     slug = Tenant.objects.get(pk=scope.current()).slug
     return f"{settings.INTERLOCK_BASE_URL}/o/{slug}/approvals/{request_id}/"
+
+
+def queue() -> str:
+    """The page of everything that waits."""
+    slug = Tenant.objects.get(pk=scope.current()).slug
+    return f"{settings.INTERLOCK_BASE_URL}/o/{slug}/approvals/"

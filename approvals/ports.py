@@ -19,5 +19,11 @@ class Nudged(Protocol):
         """People should hear that a request still waits. Called inside the transaction that says so."""
 
 
+class Changed(Protocol):
+    def __call__(self, *, request_id: UUID, state: State) -> None:
+        """What a request says of itself is different now: a vote, or a new state. Called inside the transaction."""
+
+
+changed: Port[Changed] = Port("approvals.changed")
 decided: Port[Decided] = Port("approvals.decided")
 nudged: Port[Nudged] = Port("approvals.nudged")

@@ -18,6 +18,8 @@ def settle(request: ApprovalRequest, result: Tally, *, actor: Actor) -> Outcome:
         move(request, result.state)
         records.tell(records.decided(request, result), request, actor)
         tell_run(request)
+    else:
+        ports.changed.get()(request_id=request.pk, state=State.PENDING)
     return outcome(request, result.approvals)
 
 
@@ -44,6 +46,7 @@ def move(request: ApprovalRequest, to: State, **also: str) -> None:
     if not rows.update(state=to, decided_at=decided_at, **also):
         raise LostRace
     request.state, request.decided_at = to, decided_at
+    ports.changed.get()(request_id=request.pk, state=to)
 
 
 def ballots(request: ApprovalRequest) -> list[Ballot]:

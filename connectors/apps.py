@@ -6,10 +6,11 @@ class ConnectorsConfig(AppConfig):
     verbose_name = "Connectors"
 
     def ready(self) -> None:
-        from approvals.ports import nudged
-        from connectors import checks, events, measures, reminding, services  # noqa: F401 - registers checks and event types
+        from approvals.ports import changed, nudged
+        from connectors import checks, events, measures, reminding, services, wakeups  # noqa: F401 - registers checks and event types
         from tenants import ports
 
+        changed.bind(wakeups.request_changed)
         nudged.bind(reminding.nudge)
         ports.in_flight.bind(services.in_flight)
         ports.measures["error_rate"].bind(measures.error_rate)

@@ -5,11 +5,13 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 
 from approvals import links
 from approvals.models import ApprovalRequest
-from connectors import gateway, wakeups
+from approvals.settling import standing, yes
+from approvals.types import State
+from connectors import gateway, rotas, wakeups
 from connectors.calls import FINAL, CallSpec, CallState, CallStatus, Lane
 from connectors.gateway import proposal, tools
 from connectors.models import ApprovalCard, ConnectorInstance, ToolCall
@@ -52,12 +54,13 @@ def _try_to_show(request_id: UUID) -> None:
 
 
 def _behind(limit: int) -> list[UUID]:
-    """Requests of the last day whose cards say something else, or were never posted and still could be."""
-    current = ApprovalCard.objects.filter(request_id=OuterRef("pk"), shown_state=OuterRef("state"))
+    """Requests opened or decided in the last day whose cards say something else, or were never posted and could be."""
+    current = ApprovalCard.objects.filter(request_id=OuterRef("pk"), shown_state__startswith=OuterRef("state"))
     given_up = ApprovalCard.objects.filter(
         request_id=OuterRef("pk"), post_call__state__in=FINAL - {CallState.SUCCEEDED}
     )
-    recent = ApprovalRequest.objects.filter(opened_at__gt=clock.now() - timedelta(days=1))
+    day = clock.now() - timedelta(days=1)
+    recent = ApprovalRequest.objects.filter(Q(opened_at__gt=day) | Q(decided_at__gt=day))
     stale = recent.exclude(Exists(current.exclude(message_ts=""))).exclude(Exists(given_up))
     return list(stale.order_by("opened_at").values_list("pk", flat=True)[:limit])
 
@@ -74,6 +77,12 @@ def stands_at(request_id: UUID, instance: ConnectorInstance, place: Place) -> bo
     return place.ts == card.message_ts if card.message_ts else place.marker == card.post_call.marker
 
 
+def face(request: ApprovalRequest) -> str:
+    """What a card says, in a word: the state, and while it waits how many have said yes."""
+    said_yes = yes(request.pk).count() if request.state == State.PENDING else 0
+    return f"{request.state}+{said_yes}" if said_yes else request.state
+
+
 def button_value(request: ApprovalRequest) -> str:
     """What a button carries: the request and what was shown. Decided on our side, never by these bytes alone."""
     return f"{request.pk}.{request.display_digest}"
@@ -81,16 +90,24 @@ def button_value(request: ApprovalRequest) -> str:
 
 def _show_in(instance: ConnectorInstance, request_id: UUID, actor: Actor) -> CallStatus:
     card = _card(instance, request_id, actor)
-    posted = gateway.advance(call_id=card.post_call_id, actor=actor)
+    posted = _advanced(card.post_call_id, actor)
     if posted.state is not CallState.SUCCEEDED or posted.output is None:
         return posted
     update = _update(card, posted.output, actor)
     if update is None:
         return posted
-    done = gateway.advance(call_id=update.pk, actor=actor)
+    done = _advanced(update.pk, actor)
     if done.state is CallState.SUCCEEDED:
         _note(card, update.step_id)
     return done
+
+
+def _advanced(call_id: UUID, actor: Actor) -> CallStatus:
+    """As far as it goes now. Slack may have asked to wait: until then nothing is sent again."""
+    seen = gateway.status(call_id=call_id)
+    if seen.state not in FINAL and seen.retry_at is not None and seen.retry_at > clock.now():
+        return seen
+    return gateway.advance(call_id=call_id, actor=actor)
 
 
 @transaction.atomic(durable=True)
@@ -104,7 +121,7 @@ def _card(instance: ConnectorInstance, request_id: UUID, actor: Actor) -> Approv
     args = {"channel": channel, **_content(request)}
     call = proposal.write_down(spec=_spec(request, instance, "slack.message.post", args), actor=actor)
     draft = ApprovalCard(
-        request_id=request_id, instance=instance, channel=channel, post_call=call, shown_state=request.state
+        request_id=request_id, instance=instance, channel=channel, post_call=call, shown_state=call.step_id
     )
     ApprovalCard.objects.bulk_create([draft], ignore_conflicts=True)
     return ApprovalCard.objects.get(request_id=request_id, instance=instance)
@@ -112,25 +129,25 @@ def _card(instance: ConnectorInstance, request_id: UUID, actor: Actor) -> Approv
 
 @transaction.atomic(durable=True)
 def _update(card: ApprovalCard, message: dict[str, Any], actor: Actor) -> ToolCall | None:
-    """The call that replaces the message; None while it shows the state that the request has."""
+    """The call that replaces the message; None while it says what the request says."""
     if not card.message_ts:
         ApprovalCard.objects.filter(pk=card.pk).update(message_ts=message["ts"])
     request = ApprovalRequest.objects.get(pk=card.request_id)
     card.refresh_from_db()
-    if request.state == card.shown_state:
+    if face(request) == card.shown_state:
         return None
     args = {"channel": card.channel, "ts": message["ts"], **_content(request)}
     return proposal.write_down(spec=_spec(request, card.instance, "slack.message.update", args), actor=actor)
 
 
 @transaction.atomic(durable=True)
-def _note(card: ApprovalCard, state: str) -> None:
-    ApprovalCard.objects.filter(pk=card.pk).update(shown_state=state)
+def _note(card: ApprovalCard, shown: str) -> None:
+    ApprovalCard.objects.filter(pk=card.pk).update(shown_state=shown)
 
 
 def _spec(request: ApprovalRequest, instance: ConnectorInstance, tool: str, args: dict[str, Any]) -> CallSpec:
-    """`step_id` names the state that the card shows, so that each is sent once."""
-    asking = ToolCall.objects.get(pk=request.call_id)
+    """`step_id` names what the card says, so that each is sent once."""
+    asking, shown = ToolCall.objects.get(pk=request.call_id), face(request)
     return CallSpec(
         run_id=request.run_id,
         workspace_id=request.workspace_id,
@@ -139,21 +156,39 @@ def _spec(request: ApprovalRequest, instance: ConnectorInstance, tool: str, args
         tool_version=tools.pinned_version(instance, tool),
         instance=instance.name,
         args=args,
-        idempotency_key=f"card:{request.pk}:{instance.name}:{request.state}",
-        step_id=request.state,
+        idempotency_key=f"card:{request.pk}:{instance.name}:{shown}",
+        step_id=shown,
         lane=Lane.SYSTEM,
     )
 
 
 def _content(request: ApprovalRequest) -> dict[str, Any]:
     display = payloads.get_json(request.display_digest)
-    voters = ", ".join(request.votes.order_by("cast_at").values_list("voter_label", flat=True))
-    shown = blocks.card(
-        display=display,
+    now = blocks.Standing(
         state=request.state,
         value=button_value(request),
         console_url=links.console(request.pk),
-        step_up=request.step_up or request.reason_required,
-        decided_by=f"decided by {voters}" if voters else "",
+        in_console=request.step_up or request.reason_required,
+        decided_by=_who(request),
+        terms=_terms(request),
     )
+    shown = blocks.card(display, now)
     return {"text": f"{blocks.HEADLINES[request.state]}: {display['title']}", "blocks": shown}
+
+
+def _who(request: ApprovalRequest) -> str:
+    """Whose votes stand."""
+    voters = ", ".join(standing(request.pk).order_by("cast_at").values_list("voter_label", flat=True))
+    if not voters:
+        return f"{request.void_reason}" if request.void_reason else ""
+    return f"{yes(request.pk).count()} of {request.quorum}: {voters}" if request.quorum > 1 else f"decided by {voters}"
+
+
+def _terms(request: ApprovalRequest) -> str:
+    """Who must say yes, until when."""
+    people = "1 person" if request.quorum == 1 else f"{request.quorum} people"
+    roles = f" ({', '.join(request.roles)})" if request.roles else ""
+    turns = ", ".join(one.label for one in rotas.of_workspace(request.workspace_id))
+    asked = f" · asked now: {turns}" if turns else ""
+    until = f"until {request.expires_at:%H:%M} UTC"
+    return f"{people}{roles} must say yes, one no decides · {request.tier} · {until}{asked}"

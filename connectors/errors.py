@@ -29,6 +29,16 @@ class ConfigInvalid(Invalid):
     code, title = "connector_config_invalid", "The connector instance is not configured correctly"
 
 
+class RotaNotFound(NotFound):
+    code, title = "rota_not_found", "No such rota"
+
+
+class LinkingRefused(DomainError):
+    """A Slack user was not linked; the detail says why."""
+
+    code, status, title = "slack_linking_refused", 409, "The Slack user was not linked"
+
+
 class SignatureRefused(DomainError):
     """A signature did not verify. `reason` is for the log and the counter, never for the sender."""
 

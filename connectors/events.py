@@ -243,6 +243,41 @@ class SlackUserUnlinked:
     slack_user_id: str
 
 
+@event("connector.slack_linking_begun")
+@dataclass(frozen=True)
+class SlackLinkingBegun:
+    """A code was made for this Slack user; it is told to nobody else."""
+
+    team_id: str
+    slack_user_id: str
+    user_id: UUID
+
+
+@event("connector.preference_saved")
+@dataclass(frozen=True)
+class PreferenceSaved:
+    """How a person wants to hear of what waits for them. `digest_hour` None: no digest."""
+
+    user_id: UUID
+    direct: str
+    digest_hour: int | None
+    weekdays_only: bool
+    timezone: str
+
+
+@event("connector.rota_saved")
+@dataclass(frozen=True)
+class RotaSaved:
+    """`members` in their order; the first has the first turn."""
+
+    rota_id: UUID
+    name: str
+    members: list[UUID]
+    starts_at: datetime
+    turn_hours: int
+    enabled: bool
+
+
 @event("webhook.received")
 @dataclass(frozen=True)
 class WebhookReceived:

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from connectors import cards, inbound, notices
+from connectors import cards, inbound, notices, summons
 from connectors.gateway import history
 from tenants import scope
 from tenants.services import every_tenant
@@ -13,6 +13,7 @@ from tenants.services import every_tenant
 def show_cards(tenant_id: str, request_id: str) -> None:
     with scope.enter(UUID(tenant_id)):
         cards.show(request_id=UUID(request_id))
+        summons.summon(request_id=UUID(request_id))
 
 
 def send_notice(tenant_id: str, call_id: str) -> None:
@@ -32,6 +33,13 @@ def catch_up_cards() -> None:
     for tenant_id in _tenants():
         with scope.enter(tenant_id):
             cards.catch_up()
+
+
+def send_digests() -> None:
+    """For the sweeper: what waits for a person, once a day, in every tenant."""
+    for tenant_id in _tenants():
+        with scope.enter(tenant_id):
+            summons.send_digests()
 
 
 def forget_slack_deliveries() -> None:

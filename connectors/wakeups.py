@@ -4,6 +4,7 @@ from uuid import UUID
 
 from django_q.tasks import async_task
 
+from approvals.types import State
 from connectors.models import ConnectorInstance
 from tenants import scope
 
@@ -12,6 +13,13 @@ def show_cards(*, request_id: UUID) -> None:
     """Have a worker bring the cards of an approval request up to date; nothing to do without a channel."""
     if card_instances():
         async_task("connectors.tasks.show_cards", str(scope.current()), str(request_id))
+
+
+def request_changed(*, request_id: UUID, state: State) -> None:
+    """Bound to `approvals.ports.changed`. A yes is used in the next moment, and that is what its card shows then;
+    where it has to wait, the sweeper shows that."""
+    if state is not State.APPROVED:
+        show_cards(request_id=request_id)
 
 
 def send_notice(*, call_id: UUID) -> None:

@@ -33,7 +33,7 @@ SECRETS = {
     "slack-signing": accounts.SLACK_SIGNING_SECRET,
     "anthropic": accounts.ANTHROPIC_KEY,
 }
-MANIFESTS = {"servicenow": "1.1.0", "slack": "1.1.0", "llm": "1.0.0"}
+MANIFESTS = {"servicenow": "1.1.0", "slack": "1.2.0", "llm": "1.0.0"}
 INSTANCES: dict[str, dict[str, Any]] = {
     "servicenow": {
         "driver": "servicenow",

@@ -99,6 +99,7 @@ CHORES = (
     Chore("simulations", 30.0, policy_tasks.catch_up_simulations),
     Chore("approval cards", 5.0, connectors.catch_up_cards),
     Chore("policy notices", 5.0, connectors.catch_up_notices),
+    Chore("digests", 60.0, connectors.send_digests),
     Chore("replay guards", 300.0, connectors.forget_slack_deliveries),
     Chore("content retention", 600.0, forget_content),
     Chore("former keys", 60.0, end_former_keys),

@@ -38,7 +38,6 @@ def answered(call: ToolCall, *, actor: Actor) -> bool:
         keep_waiting(call)
     else:
         close(call, _ENDED[State(request.state)], code=f"approval_{request.state.lower()}", actor=actor)
-        wakeups.show_cards(request_id=request.pk)
     return True
 
 

@@ -4,6 +4,8 @@ The card is decoration: what a click decides is the request, bound by digest on 
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from connectors.slack.text import plain
@@ -12,6 +14,7 @@ from connectors.types import JsonObject
 APPROVE, REJECT, OPEN = "approve", "reject", "open_console"
 REJECT_CALLBACK, REASON_BLOCK, REASON_INPUT = "reject_reason", "reason", "reason"
 MOST_CHANGES = 10
+MICRO = 1_000_000
 _TITLE, _LINE = 150, 1900
 
 HEADLINES: Mapping[str, str] = {
@@ -25,20 +28,57 @@ HEADLINES: Mapping[str, str] = {
 }
 
 
-def card(
-    *, display: Mapping[str, Any], state: str, value: str, console_url: str, step_up: bool, decided_by: str = ""
-) -> list[JsonObject]:
-    """The blocks. `value` is what a button carries back; requests that need step-up or a reason have no buttons."""
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is true of a request besides what was frozen with it.
+
+    `value`: what a button carries back. `in_console`: it is decided there only (step-up, or a yes needs a reason).
+    """
+
+    state: str
+    value: str
+    console_url: str
+    in_console: bool
+    decided_by: str = ""
+    terms: str = ""
+
+
+def card(display: Mapping[str, Any], now: Standing) -> list[JsonObject]:
+    """The blocks. Requests that are decided in the console only have no other button."""
     parts = [
-        {"type": "header", "text": plain(f"{HEADLINES[state]}: {display['title']}", _TITLE)},
+        {"type": "header", "text": plain(f"{HEADLINES[now.state]}: {display['title']}", _TITLE)},
         _section(f"{display['target']} · {display['tool']} · risk {display['risk']}"),
         *_changes(display),
-        *(_section(f"Why: {reason['message']}") for reason in display["reason"][:3]),
+        *(_section(f"Why: {reason['message']} ({reason['rule']})") for reason in display["reason"][:3]),
+        *([_section(display["blast_radius"])] if display.get("blast_radius") else []),
         _section(_undo(display["undo"])),
-        _context(f"Asked by {display['requested_by']} · ticket {display['ticket'] or '–'} · {decided_by}".rstrip(" ·")),
+        _context(_joined(_asker(display), f"ticket {display['ticket'] or '–'}")),
+        _context(_joined(_classes(display), _cost(display), f"target read {_minute(display['observed_at'])}")),
     ]
-    actions = _actions(value, console_url, step_up) if state == "PENDING" else []
-    return [*parts, *actions]
+    pending = now.state == "PENDING"
+    said = [_context(line) for line in (now.terms if pending else "", now.decided_by) if line]
+    return [*parts, *said, *(_actions(now) if pending else [])]
+
+
+def _joined(*parts: str) -> str:
+    return " · ".join(part for part in parts if part)
+
+
+def _asker(display: Mapping[str, Any]) -> str:
+    owner = display.get("on_behalf_of")
+    return _joined(f"Asked by {display['requested_by']}", f"on behalf of {owner}" if owner else "")
+
+
+def _classes(display: Mapping[str, Any]) -> str:
+    return f"data: {', '.join(display['data_classes'])}" if display["data_classes"] else ""
+
+
+def _cost(display: Mapping[str, Any]) -> str:
+    return f"cost so far {display['cost_so_far_micros'] / MICRO:.4f} USD"
+
+
+def _minute(at: str) -> str:
+    return f"{datetime.fromisoformat(at).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def reject_modal(carried: str) -> JsonObject:
@@ -67,6 +107,12 @@ def notice(*, title: str, lines: Sequence[str], about: str) -> list[JsonObject]:
     return [head, *(_section(line) for line in lines), _context(about)]
 
 
+def letter(title: str, lines: Sequence[str], about: str, url: str) -> list[JsonObject]:
+    """The same to one person, with a way to the console."""
+    go = {"type": "button", "action_id": OPEN, "text": plain("Open in console", 75), "url": url}
+    return [*notice(title=title, lines=lines, about=about), {"type": "actions", "elements": [go]}]
+
+
 def _changes(display: Mapping[str, Any]) -> list[JsonObject]:
     lines = [
         _section(f"{change['label']}: {change['before'] or '–'} → {change['after']}")
@@ -82,13 +128,13 @@ def _undo(undo: Mapping[str, Any]) -> str:
     return f"Undo: {undo['summary']}.{cannot}"
 
 
-def _actions(value: str, console_url: str, step_up: bool) -> list[JsonObject]:
+def _actions(now: Standing) -> list[JsonObject]:
     """High tiers are decided in the console, where a fresh second factor can be asked for."""
-    go = {"type": "button", "action_id": OPEN, "text": plain("Open in console", 75), "url": console_url}
-    if step_up:
+    go = {"type": "button", "action_id": OPEN, "text": plain("Open in console", 75), "url": now.console_url}
+    if now.in_console:
         return [{"type": "actions", "elements": [go]}]
-    yes = {"type": "button", "action_id": APPROVE, "style": "primary", "value": value, "text": plain("Approve", 75)}
-    no = {"type": "button", "action_id": REJECT, "style": "danger", "value": value, "text": plain("Reject", 75)}
+    yes = {"type": "button", "action_id": APPROVE, "style": "primary", "value": now.value, "text": plain("Approve", 75)}
+    no = {"type": "button", "action_id": REJECT, "style": "danger", "value": now.value, "text": plain("Reject", 75)}
     return [{"type": "actions", "elements": [yes, no, go]}]
 
 

@@ -26,7 +26,7 @@ from tenants.actors import Actor
 log = get_logger(__name__)
 
 Ack: TypeAlias = Callable[..., Any]
-NOT_LINKED = "Your Slack user is not linked to an Interlock user, so nothing was decided. Ask an administrator."
+NOT_LINKED = "Your Slack user is not linked to an Interlock user, so nothing was decided. Link it in the console."
 NOT_HERE = "This card does not belong here."
 NO_DIALOGUE = "The dialogue could not be opened. Please reject it in the console."
 

@@ -57,7 +57,7 @@ class PostMessage:
         return Preview("Post to Slack", f"channel {args['channel']}", (line,), 0)
 
     def do(self, ctx: CallContext, args: JsonObject, expected: JsonObject) -> Outcome:
-        return settled(ctx, self.open, lambda transport: _post(transport, ctx, args))
+        return settled(ctx, self.open, lambda transport: post(transport, ctx, args))
 
     def probe(self, ctx: CallContext, args: JsonObject, expected: JsonObject) -> Probe:
         try:
@@ -65,7 +65,7 @@ class PostMessage:
         except looking.UNREADABLE as error:
             return CannotTell(str(error))
         if message is not None:
-            return _landed(args, message, ctx.marker)
+            return landed(args, message, ctx.marker)
         if more:
             return CannotTell(f"not among {looking.LOOK_BACK * looking.MOST_PAGES} messages, and there are more")
         return NotLanded()
@@ -122,7 +122,7 @@ class UpdateMessage:
         except looking.UNREADABLE as error:
             return CannotTell(str(error))
         if message["marker"] == ctx.marker:
-            return _landed(args, message, ctx.marker)
+            return landed(args, message, ctx.marker)
         if looking.changed(message, expected):
             return CannotTell("no marker, but the message was changed since")
         return NotLanded()
@@ -154,12 +154,12 @@ class UpdateMessage:
         return _verify(self.open, ctx, after, label=Label.OFFSET)
 
 
-def _post(transport: SlackTransport, ctx: CallContext, args: JsonObject) -> Outcome:
+def post(transport: SlackTransport, ctx: CallContext, args: JsonObject) -> Outcome:
     if ctx.again:
         # the earlier attempt was given up as absent; should it have landed since, it is not posted twice
         message, _ = looking.find(transport, ctx, args)
         if message is not None:
-            found = _landed(args, message, ctx.marker)
+            found = landed(args, message, ctx.marker)
             return Done(output=found.output, after=found.after)
     thread = {"thread_ts": args["thread_ts"]} if args.get("thread_ts") else {}
     content = {**_content(args), **thread}
@@ -197,7 +197,7 @@ def _done(channel: str, answer: JsonObject | Failed, marker: str, before: JsonOb
     return Done(output={**place, "marker": marker}, before=before, after=after)
 
 
-def _landed(args: JsonObject, message: JsonObject, marker: str) -> Landed:
+def landed(args: JsonObject, message: JsonObject, marker: str) -> Landed:
     """The image has the text that we sent: what stands there now may be somebody else's since."""
     place = {"channel": args["channel"], "ts": message["ts"]}
     return Landed({**place, "marker": marker}, {**place, "text": args["text"], "marker": marker})

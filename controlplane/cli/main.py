@@ -10,6 +10,7 @@ from controlplane.cli import (
     deadletters,
     evidence,
     kill,
+    notifications,
     output,
     people,
     policies,
@@ -43,6 +44,8 @@ policies.app.add_typer(policy_drafts.app)
 app.add_typer(policies.app, name="policy")
 app.add_typer(policies.app, name="policies", hidden=True)
 app.add_typer(people.tokens, name="tokens")
+app.add_typer(notifications.app, name="notifications")
+app.add_typer(notifications.rota, name="rota")
 app.command()(rooms.costs)
 app.command()(replay.replay)
 app.command()(people.login)

@@ -37,7 +37,7 @@ from workflows import services as workflows
 
 LIBRARY = Path(__file__).with_name("library")
 TENANT, WORKSPACE, ENVIRONMENT = "acme", "itsm", "prod"
-MANIFESTS = {"servicenow": "1.1.0", "slack": "1.1.0", "llm": "1.0.0"}
+MANIFESTS = {"servicenow": "1.1.0", "slack": "1.2.0", "llm": "1.0.0"}
 MODEL = "interlock-sandbox-1"
 PRICE_SOURCE = "made up for the stand-ins"
 PEOPLE: Mapping[str, tuple[Role, ...]] = {

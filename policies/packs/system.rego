@@ -2,7 +2,7 @@
 # title: System pack
 # description: |
 #   In every bundle. Grants what Interlock itself must do to ask people: post and update approval cards, answer
-#   the person who clicked one, and rehearse the kill switch. Only in the lane `system`, which no workflow can enter, only by a part of the
+#   the person who clicked one, tell people what waits for them, and rehearse the kill switch. Only in the lane `system`, which no workflow can enter, only by a part of the
 #   system, and only what a card or an answer consists of.
 package interlock.packs.system
 
@@ -33,6 +33,14 @@ answer_args := {
 grants contains {"rule": "interlock.packs.system.answer"} if {
 	by_the_system
 	object.keys(input.resource.args) == answer_args[input.resource.tool]
+}
+
+# One person is told: what waits for them, and the code that links their Slack user.
+grants contains {"rule": "interlock.packs.system.direct"} if {
+	by_the_system
+	input.resource.tool == "slack.message.direct"
+	object.keys(input.resource.args) == {"user", "text", "blocks"}
+	input.resource.args.blocks[0].type == "header"
 }
 
 # The rehearsal of the kill switch: a call to ourselves that nothing but the switch keeps from passing.

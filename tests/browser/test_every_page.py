@@ -33,6 +33,7 @@ PAGES = [
     "/o/a/enforcement/",
     "/o/a/policies/decisions/",
     "/o/a/connectors/",
+    "/o/a/notifications/",
     "/o/a/costs/",
     "/o/a/evidence/",
     "/o/a/evidence/events/",

@@ -166,6 +166,7 @@ ARGS: dict[str, dict[str, Any]] = {
     "slack.message.post": {"channel": "C0ITSM", "text": "hi"},
     "slack.message.update": {"channel": "C0ITSM", "ts": "1700000000.000000", "text": "hi"},
     "slack.message.ephemeral": {"channel": "C0ITSM", "user": "U0SOMEBODY", "text": "hi"},
+    "slack.message.direct": {"user": "U0SOMEBODY", "text": "hi"},
     "slack.view.open": {"trigger_id": "t", "view": {}},
     "slack.user.find": {"email": "a@b.test"},
     "slack.usergroup.get": {"usergroup": "S1TEAM"},

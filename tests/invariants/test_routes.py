@@ -80,6 +80,8 @@ ROW_OF = {
     "reconcile-tasks": "connectors_reconciletask",
     "runs": "workflows_run",
     "simulations": "policies_simulation",
+    "slack": "connectors_slacklinking",
+    "linked": "connectors_slackidentity",
     "tokens": "tenants_apitoken",
     "workflows": "workflows_workflow",
     "evidence": "workflows_run",

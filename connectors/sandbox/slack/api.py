@@ -40,6 +40,7 @@ class WebApi:
             "conversations.history": self._history,
             "conversations.replies": self._replies,
             "conversations.info": self._conversation,
+            "conversations.open": self._open_direct,
             "usergroups.list": self.usergroups.listed,
             "usergroups.users.list": self.usergroups.users,
             "usergroups.users.update": self.usergroups.update,
@@ -246,7 +247,17 @@ class WebApi:
 
     def _conversation(self, fields: Fields) -> dict[str, Any]:
         channel = self._channel(fields)
-        return {"channel": {"id": channel, "name": accounts.SLACK_CHANNELS[channel], "is_member": True}}
+        return {"channel": {"id": channel, "name": accounts.SLACK_CHANNELS.get(channel, channel), "is_member": True}}
+
+    def _open_direct(self, fields: Fields) -> dict[str, Any]:
+        """The channel between the app and one person; the same one every time."""
+        user = str(fields.get("users", ""))
+        if user not in accounts.SLACK_PEOPLE:
+            raise SlackError("user_not_found")
+        channel = f"D{user[1:]}"
+        known = channel in self.workspace.channels
+        self.workspace.channels.setdefault(channel, {})
+        return {"channel": {"id": channel}, "already_open": known}
 
     def _log(self, kind: str, channel: str, ts: str, content: dict[str, Any]) -> None:
         key = content.get("metadata", {}).get("event_payload", {})

@@ -17,7 +17,9 @@ STYLE = (
 
 
 def channels_page(workspace: Workspace) -> str:
-    names = {key: label for key, label in accounts.SLACK_CHANNELS.items() if key not in accounts.NOT_INVITED}
+    names = {
+        key: accounts.SLACK_CHANNELS.get(key, key) for key in workspace.channels if key not in accounts.NOT_INVITED
+    }
     parts = [_channel(workspace, key, label) for key, label in names.items()]
     title = "Slack stand-in"
     intro = (

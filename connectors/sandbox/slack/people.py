@@ -78,7 +78,7 @@ class People:
             "text": button["text"],
         }
         action |= {"value": button.get("value", ""), "action_ts": self.workspace.next_ts()}
-        named = {"id": channel, "name": accounts.SLACK_CHANNELS[channel]}
+        named = {"id": channel, "name": accounts.SLACK_CHANNELS.get(channel, channel)}
         container = {
             "type": "message",
             "message_ts": message["ts"],

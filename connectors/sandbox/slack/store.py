@@ -58,7 +58,8 @@ class Workspace:
     def channel_id(self, name: str) -> str | None:
         """By id or by `#name`."""
         plain = name.removeprefix("#")
-        return next((key for key, label in accounts.SLACK_CHANNELS.items() if plain in (key, label)), None)
+        named = next((key for key, label in accounts.SLACK_CHANNELS.items() if plain in (key, label)), None)
+        return named or (plain if plain in self.channels else None)
 
     def next_ts(self) -> str:
         self._counter += 1

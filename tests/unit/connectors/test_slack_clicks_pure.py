@@ -21,8 +21,13 @@ DISPLAY: dict[str, Any] = {
     "reason": [{"rule": "r", "message": "A person must approve.", "code": "c"}],
     "undo": {"summary": "Put back f", "recipe": {}, "cannot": ["the note"]},
     "risk": "medium",
+    "data_classes": ["internal", "pii"],
+    "cost_so_far_micros": 31_900,
     "requested_by": "service",
+    "on_behalf_of": "Alice",
+    "blast_radius": "12 fields of one record at servicenow.",
     "ticket": None,
+    "observed_at": "2026-11-21T10:00:00+00:00",
 }
 
 
@@ -50,6 +55,33 @@ def test_an_instance_that_names_no_app_or_team_takes_no_click(app_id: str, team_
         clicks.clicker({**BODY, "api_app_id": app_id, "team": {"id": team_id}}, app_id=app_id, team_id=team_id)
 
 
+@pytest.mark.parametrize(
+    ("actions", "fresh"),
+    [
+        ([{"action_ts": "1000.5"}], True),
+        ([], True),
+        ([{"action_ts": "699"}], False),
+        ([{"action_ts": "1301"}], False),
+        ([{"action_ts": "1000"}, {"action_ts": "1"}], False),
+        ([{"action_ts": "nan"}], False),
+        ([{}], False),
+    ],
+)
+def test_a_button_pressed_long_ago_is_not_fresh(actions: list[dict[str, str]], fresh: bool) -> None:
+    assert clicks.fresh({"actions": actions}, 1000) is fresh
+
+
+def test_a_dialogue_brings_back_what_it_was_given() -> None:
+    place = clicks.Place("C1", "1.2", "[interlock:x]")
+    assert clicks.brought(clicks.carried("v", place)) == ("v", place)
+
+
+@pytest.mark.parametrize("body", [{}, {"channel": {"id": "C1"}}, {"message": {"ts": "1.2"}}, {"channel": None}])
+def test_a_button_stands_in_a_message_of_a_channel(body: dict[str, Any]) -> None:
+    with pytest.raises(clicks.NotOurs):
+        clicks.place(body)
+
+
 def test_choice_carries_request_and_digest() -> None:
     assert clicks.choice(f"{REQUEST}.abc") == clicks.Choice(REQUEST, "abc")
 
@@ -66,7 +98,8 @@ def test_missing_reason_reads_as_empty(view: dict[str, Any]) -> None:
 
 
 def _card(state: str = "PENDING", *, step_up: bool = False) -> list[dict[str, Any]]:
-    return blocks.card(display=DISPLAY, state=state, value="v", console_url="https://x.test", step_up=step_up)
+    terms = "2 people must say yes"
+    return blocks.card(DISPLAY, blocks.Standing(state, "v", "https://x.test", step_up, "1 of 2: Bob", terms))
 
 
 def _texts(node: Any) -> list[dict[str, Any]]:
@@ -80,6 +113,21 @@ def test_nothing_of_a_card_is_markup_and_nothing_is_too_long() -> None:
     texts = _texts(_card())
     assert {text["type"] for text in texts} == {"plain_text"}
     assert max(len(text["text"]) for text in texts) <= 2000
+
+
+def test_a_card_shows_what_a_person_needs_to_decide() -> None:
+    shown = " | ".join(text["text"] for text in _texts(_card()))
+    for words in (
+        "Asked by service · on behalf of Alice",
+        "A person must approve. (r)",
+        "risk medium",
+        "12 fields of one record",
+        "data: internal, pii · cost so far 0.0319 USD · target read 2026-11-21 10:00:00 UTC",
+        "Undo: Put back f. Cannot be taken back: the note.",
+        "4 other fields stay as they are",
+        "2 people must say yes | 1 of 2: Bob",
+    ):
+        assert words in shown
 
 
 def test_a_card_shows_ten_changes_and_counts_the_rest() -> None:
