@@ -81,7 +81,8 @@ def _run(
     verdict = _verify(bundle, trust)
     result = {**figures, "bundle": _shown(bundle), "trust": _shown(trust), "verdict": verdict}
     result |= {"setup_s": setup_s, "run_s": round(clock.monotonic() - began, 1)}
-    result["access_review"] = SecondAct(site.vendors, platform, logins.environment, console.print).play()
+    second = SecondAct(site.vendors, platform, logins.environment, console.print, driver.people["bob"].approve)
+    result["access_review"] = second.play()
     result["replay"] = replays.replayed(platform, platform.runs(), site.data / "bundles")
     broken = judge.broken_promises(result) + driver.seen.problems + report.surprises(driver.seen.cases)
     broken += review.broken_promises(result["access_review"]) + replays.broken_promises(result["replay"])

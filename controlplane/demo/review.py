@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from controlplane.demo.drive import BOB, DemoFailed
+from controlplane.demo.drive import DemoFailed, page_of
 from controlplane.demo.platform import OVER, Platform
 from controlplane.demo.vendors import CARD_CHANNEL, Vendors
 from controlplane.lib import clock
@@ -40,10 +40,13 @@ class Review:
 
 @dataclass
 class SecondAct:
+    """`approve` reads an approval's page in the console and says yes, with the reason that a grave one asks for."""
+
     vendors: Vendors
     platform: Platform
     environment: str
     say: Callable[[str], None]
+    approve: Callable[[str], None]
 
     def play(self) -> dict[str, Any]:
         """The figures under `access_review` of `build/demo.json`."""
@@ -68,7 +71,7 @@ class SecondAct:
         return len(_ours(self.vendors.ledger(since))), str(found["verdict"])
 
     def _review(self, user: str, group: str, *, approvals: int) -> Review:
-        """Somebody decides to revoke; Bob approves every card; back comes what happened since."""
+        """Somebody decides to revoke; Bob approves what each card links to; back comes what happened since."""
         task = self.vendors.add("sc_task", {"short_description": "Who reads the payroll?"})
         since = self._end()
         trigger = self._trigger(task, user, group)
@@ -87,7 +90,7 @@ class SecondAct:
             for card in self.vendors.ledger(since):
                 if _is_card(card, number) and card["ts"] not in answered:
                     answered.add(card["ts"])
-                    self.vendors.click(user=BOB, ts=card["ts"], action_id="approve")
+                    self.approve(page_of(card))
             run = self.platform.run(run_id)
             if run["state"] in OVER and len(answered) >= approvals:
                 return run
