@@ -12,6 +12,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.signature import SignatureVerifier
 
 from connectors.sandbox import accounts
+from connectors.sandbox.slack import mischief
 
 BUTTON = {
     "type": "button",
@@ -195,3 +196,20 @@ def test_the_page_shows_cards_and_escapes_what_strangers_wrote(stand_ins, client
     page = stand_ins.send("GET", "/slack/")[2]
     assert "<script>" not in page
     assert "value='approve'" in page
+
+
+SIGNED = {"duplicate": 2, "redelivered": 2, "wrong_team": 1, "wrong_app": 1, "dead_response_url": 1, "": 1}
+
+
+@pytest.mark.parametrize("fault", sorted({*mischief.KINDS, ""}))
+def test_a_fault_of_delivery_changes_what_arrives(stand_ins, client, app, fault):
+    """What still carries a valid signature, how often it comes, and what differs in it."""
+    client.chat_postMessage(channel="C0APPROVALS", text="card", blocks=CARD)
+    stand_ins.ctl("slack/click", {"user": "U0BOB", "action_id": "approve", "contains": "INC0010001", "fault": fault})
+    valid = [payload for signed, payload in app.seen if signed]
+    assert len(valid) == SIGNED.get(fault, 0)
+    payload = app.seen[0][1]
+    assert (payload["team"]["id"] == accounts.SLACK_TEAM) is (fault != "wrong_team")
+    assert (payload["api_app_id"] == accounts.SLACK_APP) is (fault != "wrong_app")
+    assert (payload["actions"][0]["value"] == BUTTON["value"]) is (fault != "edited")
+    assert len({payload["trigger_id"] for _, payload in app.seen}) == 1, "one click, however often it comes"
