@@ -7,7 +7,7 @@ from uuid import UUID
 
 from controlplane.lib.errors import NotFound
 from evidence import presenters, searching, trust
-from evidence.models import Checkpoint, Event, Leaf, LogHead, RunHead
+from evidence.models import Checkpoint, Event, ExportJob, Leaf, LogHead, RunHead
 from evidence.searching import Wanted
 from evidence.verify import envelope
 from tenants import access as tenants
@@ -136,6 +136,20 @@ def _labels(actors: Iterable[dict[str, Any]]) -> dict[str, str]:
     """Names live outside the record; parts of the system are called by what they are."""
     people = User.objects.filter(pk__in={actor["id"] for actor in actors})
     return {str(user.pk): user.label for user in people}
+
+
+def export_jobs(actor: Actor, *, before: UUID | None = None, limit: int = 50) -> list[ExportJob]:
+    """Exports out of logs that the actor may export from, newest first."""
+    logs = [log_id for log_id in _visible(actor) if _may_see(actor, log_id, Perm.EXPORT_EVIDENCE)]
+    rows = ExportJob.objects.filter(log_id__in=logs)
+    return list((rows.filter(id__lt=before) if before else rows).order_by("-id")[:limit])
+
+
+def export_job(actor: Actor, job_id: UUID) -> ExportJob:
+    job = ExportJob.objects.filter(pk=job_id).first()
+    if job is None or not _may_see(actor, job.log_id, Perm.EXPORT_EVIDENCE):
+        raise NotFound
+    return job
 
 
 def trust_file(actor: Actor) -> dict[str, Any]:

@@ -23,6 +23,10 @@ class NothingSealed(Conflict):
     code, title = "nothing_sealed", "The log has no sealed events in this period"
 
 
+class ExportNotReady(Conflict):
+    code, title = "export_not_ready", "The export is not ready"
+
+
 class PeriodTooLong(Invalid):
     code, title = "period_too_long", "The period holds more events than one bundle takes"
 

@@ -94,6 +94,18 @@ class AnchorRecorded:
     tokens: list[str]
 
 
+@event("evidence.export_requested")
+@dataclass(frozen=True)
+class ExportRequested:
+    """Somebody had a bundle made; that it was handed out is on record when it is."""
+
+    job_id: UUID
+    kind: str
+    log_id: UUID
+    run_id: UUID | None
+    request_id: UUID | None
+
+
 @event("evidence.exported")
 @dataclass(frozen=True)
 class EvidenceExported:

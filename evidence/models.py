@@ -243,3 +243,33 @@ class Outlet(EvidenceRow):
 
     class Meta(EvidenceRow.Meta):
         constraints = [models.UniqueConstraint(fields=["place", "log_id"], name="one_outlet_per_log")]
+
+
+class ExportJob(EvidenceRow):
+    """A bundle that somebody asked for. `done` of `total` events are sealed; `digest` is the payload of a period."""
+
+    kind = models.CharField(max_length=10)
+    log_id = models.UUIDField()
+    run_id = models.UUIDField(null=True, blank=True)
+    request_id = models.UUIDField(null=True, blank=True)
+    since = models.DateTimeField(null=True, blank=True)
+    until = models.DateTimeField(null=True, blank=True)
+    state = models.CharField(max_length=10)
+    done = models.PositiveIntegerField(default=0)
+    total = models.PositiveIntegerField(default=0)
+    digest = models.CharField(max_length=64, blank=True, default="")
+    size = models.PositiveBigIntegerField(default=0)
+    problem = models.CharField(max_length=500, blank=True, default="")
+    actor_kind = models.CharField(max_length=20)
+    actor_id = models.UUIDField()
+    actor_label = models.CharField(max_length=200)
+    actor_method = models.CharField(max_length=40)
+    fence = models.PositiveIntegerField(default=0)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta(EvidenceRow.Meta):
+        indexes = [models.Index(fields=["tenant", "-id"], name="export_job_recent")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.state}"

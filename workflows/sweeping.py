@@ -16,6 +16,7 @@ from controlplane.lib import clock
 from controlplane.lib.errors import DomainError
 from controlplane.lib.logs import bind, get_logger
 from evidence import keeping
+from evidence import tasks as evidence_tasks
 from policies import services as policies
 from policies import tasks as policy_tasks
 from tenants import halts, keys, payloads, rekeying, scope, triggers
@@ -97,6 +98,7 @@ CHORES = (
     Chore("policy freshness", 5.0, policies.refresh_due),
     Chore("canary of enforcement", 5.0, enforcement.try_due),
     Chore("simulations", 30.0, policy_tasks.catch_up_simulations),
+    Chore("exports", 30.0, evidence_tasks.catch_up_exports),
     Chore("approval cards", 5.0, connectors.catch_up_cards),
     Chore("policy notices", 5.0, connectors.catch_up_notices),
     Chore("digests", 60.0, connectors.send_digests),

@@ -11,7 +11,7 @@ import typer
 from controlplane.cli import output
 from controlplane.cli.client import connect
 from controlplane.cli.exits import Exit
-from controlplane.cli.options import Limit, Output
+from controlplane.cli.options import Key, Limit, Output
 from controlplane.cli.output import Format
 
 app = typer.Typer(no_args_is_help=True, help="Bundles that a stranger can check.")
@@ -54,6 +54,41 @@ def logs() -> None:
     """The logs you may see, each with its newest signed head."""
     for log in connect().get("/v1/logs")["results"]:
         sys.stdout.write(f"{log['id']}  {log['label']:<20}  {log['signed_size']:>8} sealed  {log['frozen_reason']}\n")
+
+
+@app.command("start")
+def start_export(
+    run: Annotated[str | None, typer.Option(help="of this run (id)")] = None,
+    approval: Annotated[str | None, typer.Option(help="of this approval (id), with --run")] = None,
+    log: Annotated[str | None, typer.Option(help="of a period of this log (id)")] = None,
+    since: Annotated[str | None, typer.Option(help="RFC 3339: where the period begins")] = None,
+    until: Annotated[str | None, typer.Option(help="RFC 3339: where it ends")] = None,
+    key: Key = None,
+    form: Output = Format.TABLE,
+) -> None:
+    """Have a bundle made as a job; `jobs` tells how far it is, `fetch` downloads it."""
+    kind = "period" if log else "approval" if approval else "run"
+    given = {"run_id": run, "request_id": approval, "log_id": log, "since": since, "until": until}
+    wanted = {"kind": kind, **{name: value for name, value in given.items() if value}}
+    output.one(connect().post("/v1/exports", wanted, key=key), form)
+
+
+@app.command("jobs")
+def export_jobs(limit: Limit = 50, form: Output = Format.TABLE) -> None:
+    """Exports that were asked for, newest first, and how far they are."""
+    rows = connect().pages("/v1/exports", limit)
+    output.rows(rows, ("id", "kind", "state", "done", "total", "problem", "created_at"), form, "no export yet")
+
+
+@app.command()
+def fetch(
+    job: Annotated[str, typer.Argument(help="id of an export")],
+    to: Annotated[Path | None, typer.Option("--to", help="file to write; <job>.evb when left out")] = None,
+) -> None:
+    """Download what an export made."""
+    target = to or Path(f"{job}.evb")
+    target.write_bytes(connect().download(f"/v1/exports/{job}/bundle"))
+    sys.stdout.write(f"{target}\n")
 
 
 @app.command()

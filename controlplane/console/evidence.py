@@ -3,13 +3,15 @@
 import json
 from typing import Any, ClassVar
 
+from django import forms
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from controlplane.console.pages import PAGE, Page, older
 from controlplane.console.querystate import Allowed
 from controlplane.lib.errors import Invalid
-from evidence import access, services
+from evidence import access, jobs, services
 from evidence.searching import NAMES, Wanted
+from tenants.roles import Perm
 from workflows.access import search_evidence
 
 FIELDS = (
@@ -82,6 +84,57 @@ class RunBundle(Evidence):
     def act(self, request: HttpRequest) -> HttpResponseBase:
         content = services.export_run(run_id=self.row_id, actor=self.actor)
         return download(content, f"run-{self.row_id}.evb", "application/zip")
+
+
+class SubjectForm(forms.Form):
+    """What a bundle is asked for; times are UTC."""
+
+    kind = forms.ChoiceField(choices=[(kind, kind) for kind in (jobs.RUN, jobs.APPROVAL, jobs.PERIOD)])
+    run_id = forms.UUIDField(required=False)
+    request_id = forms.UUIDField(required=False)
+    log_id = forms.UUIDField(required=False)
+    since = forms.DateTimeField(required=False)
+    until = forms.DateTimeField(required=False)
+
+
+class Exports(Page):
+    """POST has a bundle made and shows how far it is."""
+
+    template_name = "console/exports.html"
+    here = "evidence"
+
+    def context(self) -> dict[str, Any]:
+        rows = access.export_jobs(self.actor, before=self.cursor, limit=PAGE)
+        last = rows[-1].pk if len(rows) == PAGE else None
+        may_export = self.may(Perm.EXPORT_EVIDENCE)
+        return {"jobs": rows, "older": older(self.query, last), "logs": access.logs(self.actor), "may": may_export}
+
+    def act(self, request: HttpRequest) -> HttpResponseBase:
+        asked = SubjectForm(request.POST)
+        if not asked.is_valid():
+            name, problems = next(iter(asked.errors.items()))
+            raise Invalid(f"{name}: {problems[0]}", field=name)
+        wanted = {name: value for name, value in asked.cleaned_data.items() if value}
+        return self.to("export-job", jobs.request(**wanted, actor=self.actor).pk)
+
+
+class ExportJob(Page):
+    template_name = "console/export.html"
+    here = "evidence"
+
+    def context(self) -> dict[str, Any]:
+        return {"job": access.export_job(self.actor, self.row_id)}
+
+
+class ExportBundle(ExportJob):
+    """POST downloads what the job made; that it was handed out goes on record."""
+
+    def get(self, request: HttpRequest, **_: Any) -> HttpResponseBase:
+        return self.to("export-job", self.row_id)
+
+    def act(self, request: HttpRequest) -> HttpResponseBase:
+        name, content = jobs.fetch(job_id=self.row_id, actor=self.actor)
+        return download(content, name, "application/zip")
 
 
 def download(content: bytes, name: str, media_type: str) -> HttpResponse:

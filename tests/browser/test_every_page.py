@@ -37,6 +37,7 @@ PAGES = [
     "/o/a/costs/",
     "/o/a/evidence/",
     "/o/a/evidence/events/",
+    "/o/a/evidence/exports/",
     "/o/a/evidence/verify/",
     "/o/a/halts/",
 ]

@@ -85,6 +85,7 @@ ROW_OF = {
     "tokens": "tenants_apitoken",
     "workflows": "workflows_workflow",
     "evidence": "workflows_run",
+    "exports": "evidence_exportjob",
     "logs": "evidence_loghead",
 }
 """Which table's row a parameter means, by the path segment before it."""
