@@ -43,7 +43,7 @@ def main() -> int:
     for name, goal in GOALS.items():
         console.print(f"{name} {found[name]:.1f}, goal {goal:.0f}: {'met' if found[name] <= goal else 'MISSED'}")
     for plan in found["bad_plans"]:
-        console.print(f"[red]reads a table from end to end:[/red] {plan}")
+        console.print(f"[red]reads a table from end to end:[/red] {plan[:400]}")
     return 1 if found["bad_plans"] and not options.quick else 0
 
 
@@ -57,6 +57,7 @@ def _measured(console: Console, counts: dict[str, int]) -> dict[str, Any]:
     with plans.watched() as statements:
         queue = pages.queue(world, counts["rounds"])
         vote = pages.vote(world, counts["rounds"])
+    judged = plans.checked(world, statements)
     rows: list[list[object]] = [
         [name, f"{t.p50_ms:.1f}", f"{t.p95_ms:.1f}", f"{t.cpu_ms:.1f}", t.count]
         for name, t in {**queue, **vote}.items()
@@ -68,7 +69,8 @@ def _measured(console: Console, counts: dict[str, int]) -> dict[str, Any]:
         "vote_p95_ms": max(t.p95_ms for t in vote.values()),
         "by_page": {name: asdict(times) for name, times in {**queue, **vote}.items()},
         "plans_checked": len(statements),
-        "bad_plans": plans.bad(world, statements),
+        "bad_plans": [f"{', '.join(one.faults)}: {one.sql}" for one in judged if one.faults],
+        "slowest_statements": [{"ms": one.ms, "sql": one.sql} for one in judged[:3]],
         "load_average": [load, os.getloadavg()[0]],
     }
 

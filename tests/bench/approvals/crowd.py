@@ -7,7 +7,8 @@ import psycopg
 from django.db import transaction
 
 from approvals import services
-from approvals.types import Channel, Tier, Verdict
+from approvals.models import ApprovalRequest
+from approvals.types import Channel, State, Tier, Verdict
 from controlplane.lib import ids
 from tenants import scope
 from tenants.actors import Actor
@@ -72,10 +73,8 @@ def _copied(kinds: list[tuple[Any, int]]) -> int:
     return int(found[0])
 
 
-def open_for(world: SimpleNamespace, person: Any, count: int) -> list[Any]:
-    """Requests from all over the queue that the person may decide."""
-    from approvals import access
-
-    actor = Actor(person.kind, person.id, world.a.tenant.id, person.label, "session")
+def open_for(world: SimpleNamespace, person: Any, count: int) -> list[ApprovalRequest]:
+    """The oldest that this person may decide: nobody else's vote, no second factor."""
     with scope.enter(world.a.tenant.id), transaction.atomic():
-        return [item.request for item in access.queue(actor, "mine", limit=count)]
+        rows = ApprovalRequest.objects.filter(state=State.PENDING, high=False).exclude(requester_id=person.id)
+        return list(rows.only("id", "display_digest").order_by("id")[:count])
