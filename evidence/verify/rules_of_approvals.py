@@ -8,14 +8,16 @@ from evidence.verify.tale import Broken, Rule, Tale, number, text, texts
 
 REQUESTED = "approval.requested"
 VOTE = "approval.vote_cast"
+TAKEN_BACK = "approval.vote_taken_back"
 CONSUMED = "approval.consumed"
 INTERESTED = ("requester_id", "run_starter_id", "agent_owner_id")
 
 
 def nobody_approves_their_own(tale: Tale) -> Iterator[Broken]:
-    """Requester, starter of the run and owner of the agent are not among the approvers."""
+    """Requester, starter of the run, owner of the agent and whom policy excludes are not among the approvers."""
     interested = {
         text(event, "request_id"): {text(event, role) for role in INTERESTED if role in event.data}
+        | texts(event, "also_excluded")
         for _, event in tale.of(REQUESTED)
     }
     for line, event in tale.of(CONSUMED):
@@ -45,14 +47,16 @@ def enough_people_agreed(tale: Tale) -> Iterator[Broken]:
 
 
 def approvers_said_so(tale: Tale) -> Iterator[Broken]:
-    """Each who is named as approver has voted yes, on that action, before it was used."""
+    """Each who is named as approver has voted yes, on that action, before it was used, and not taken it back."""
     agreed: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for line, event in tale.of(VOTE, CONSUMED):
+    for line, event in tale.of(VOTE, TAKEN_BACK, CONSUMED):
         about = text(event, "request_id"), text(event, "action_digest")
         if event.type == CONSUMED:
             silent = texts(event, "approvers") - agreed[about]
             if silent:
                 yield Broken("RULE-VOTE", line, f"no yes of {', '.join(sorted(silent))} to this action is on record")
+        elif event.type == TAKEN_BACK:
+            agreed[about].discard(text(event, "voter_id"))
         elif text(event, "verdict") == "approve":
             agreed[about].add(text(event, "voter_id"))
 
@@ -85,7 +89,7 @@ def an_approval_is_used_once(tale: Tale) -> Iterator[Broken]:
 def only_a_yes_is_used(tale: Tale) -> Iterator[Broken]:
     """What was rejected, has expired or was taken back is not used, nor what nobody decided."""
     approved: set[str] = set()
-    for line, event in tale.of("approval.decided", "approval.voided", CONSUMED):
+    for line, event in tale.of("approval.decided", "approval.voided", "approval.withdrawn", CONSUMED):
         request = text(event, "request_id")
         if event.type == CONSUMED and request not in approved:
             yield Broken("RULE-REFUSED", line, f"the request {request} was not approved when it was used")

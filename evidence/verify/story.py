@@ -10,7 +10,7 @@ from evidence.verify.tale import Tale
 AHEAD_MS = 5 * 60 * 1000
 BEHIND_MS = 3600 * 1000
 ERASED = "erasure.completed"
-APPROVAL_ENDS = {"approval.decided", "approval.consumed", "approval.voided"}
+APPROVAL_ENDS = {"approval.decided", "approval.consumed", "approval.voided", "approval.withdrawn"}
 
 
 def check_events(dossier: Dossier) -> None:

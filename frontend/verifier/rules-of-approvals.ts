@@ -5,17 +5,21 @@ import { type Broken, keyed, number, type Rule, text, texts } from "./tale.ts";
 
 const REQUESTED = "approval.requested";
 const VOTE = "approval.vote_cast";
+const TAKEN_BACK = "approval.vote_taken_back";
 const CONSUMED = "approval.consumed";
 const INTERESTED = ["requester_id", "run_starter_id", "agent_owner_id"];
 
 const listed = (names: Iterable<string>): string => [...names].sort(byCodePoint).join(", ");
 
-/** Requester, starter of the run and owner of the agent are not among the approvers. */
+/** Requester, starter of the run, owner of the agent and whom policy excludes are not among the approvers. */
 const nobodyApprovesTheirOwn: Rule = (tale) => {
   const interested = new Map(
     tale.of(REQUESTED).map(([, event]) => [
       text(event, "request_id"),
-      new Set(INTERESTED.filter((role) => event.data.has(role)).map((role) => text(event, role))),
+      new Set([
+        ...INTERESTED.filter((role) => event.data.has(role)).map((role) => text(event, role)),
+        ...texts(event, "also_excluded"),
+      ]),
     ]),
   );
   return tale.of(CONSUMED).flatMap(([line, event]) => {
@@ -49,17 +53,18 @@ const enoughPeopleAgreed: Rule = (tale) => {
   });
 };
 
-/** Each who is named as approver has voted yes, on that action, before it was used. */
+/** Each who is named as approver has voted yes, on that action, before it was used, and not taken it back. */
 const approversSaidSo: Rule = (tale) => {
   const agreed = new Set<string>();
   const found: Broken[] = [];
-  for (const [line, event] of tale.of(VOTE, CONSUMED)) {
+  for (const [line, event] of tale.of(VOTE, TAKEN_BACK, CONSUMED)) {
     const about = [text(event, "request_id"), text(event, "action_digest")];
     if (event.type === CONSUMED) {
       const silent = [...texts(event, "approvers")].filter((approver) => !agreed.has(keyed(...about, approver)));
       const message = `no yes of ${listed(silent)} to this action is on record`;
       if (silent.length) found.push({ code: "RULE-VOTE", line, message });
-    } else if (text(event, "verdict") === "approve") agreed.add(keyed(...about, text(event, "voter_id")));
+    } else if (event.type === TAKEN_BACK) agreed.delete(keyed(...about, text(event, "voter_id")));
+    else if (text(event, "verdict") === "approve") agreed.add(keyed(...about, text(event, "voter_id")));
   }
   return found;
 };
@@ -98,7 +103,7 @@ const anApprovalIsUsedOnce: Rule = (tale) => {
 const onlyAYesIsUsed: Rule = (tale) => {
   const approved = new Set<string>();
   const found: Broken[] = [];
-  for (const [line, event] of tale.of("approval.decided", "approval.voided", CONSUMED)) {
+  for (const [line, event] of tale.of("approval.decided", "approval.voided", "approval.withdrawn", CONSUMED)) {
     const request = text(event, "request_id");
     if (event.type === CONSUMED) {
       const message = `the request ${request} was not approved when it was used`;

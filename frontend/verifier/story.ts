@@ -14,7 +14,7 @@ import { Tale } from "./tale.ts";
 const AHEAD_MS = 5 * 60 * 1000;
 const BEHIND_MS = 3600 * 1000;
 const ERASED = "erasure.completed";
-const APPROVAL_ENDS = ["approval.decided", "approval.consumed", "approval.voided"];
+const APPROVAL_ENDS = ["approval.decided", "approval.consumed", "approval.voided", "approval.withdrawn"];
 const TOLERATED: Record<Profile, string[]> = {
   basic: ["TIME", "WITNESS", "KNOWN", "REPORT"],
   audit: ["KNOWN", "REPORT"],

@@ -5,6 +5,8 @@ from tests.unit.evidence.corpus import Attempt, attack
 from tests.unit.evidence.forge import Kit, Step, chain
 from tests.unit.evidence.governed import (
     ALLOWED,
+    ASKED,
+    BOB,
     CALL,
     CLOSED,
     DECIDED,
@@ -156,6 +158,20 @@ broken("rules: a yes to another action", "RULE-VOTE", swapped(VOTE, but(VOTE, ac
 broken("rules: a yes to another request", "RULE-VOTE", swapped(VOTE, but(VOTE, request_id="req-2")))
 broken("rules: the vote came when all was over", "RULE-VOTE", after(USED, VOTE, steps=swapped(VOTE)))
 broken("rules: a name is added to the approvers", "RULE-VOTE", swapped(USED, but(USED, approvers=["bob", "dave"])))
+
+GIVEN_BACK: Step = ("approval.vote_taken_back", {**ASKED, "voter_id": "bob"}, BOB)
+broken("rules: a yes that was taken back", "RULE-VOTE", after(VOTE, GIVEN_BACK))
+kept("rules: a yes that was taken back and given again", after(VOTE, GIVEN_BACK, VOTE))
+broken(
+    "56f somebody whom policy excludes approved",
+    "RULE-SOD",
+    swapped(QUESTION, but(QUESTION, also_excluded=["dave", "bob"])),
+)
+broken(
+    "rules: a request that was withdrawn is used",
+    "RULE-REFUSED",
+    before(USED, ("approval.withdrawn", {"request_id": "req-1", "call_id": "call-1"})),
+)
 
 broken("rules: the voter was shown something else", "RULE-SHOWN", swapped(VOTE, but(VOTE, display_digest="shown-2")))
 broken("rules: what is used was shown otherwise", "RULE-SHOWN", swapped(USED, but(USED, display_digest="shown-2")))
