@@ -119,8 +119,9 @@ def set_retention(*, content_days: int, audit_days: int, actor: Actor) -> Retent
     return row
 
 
-def retention() -> Retention:
-    """What holds for the entered tenant."""
+def retention_of(actor: Actor) -> Retention:
+    """What holds for the actor's tenant. Needs VIEW."""
+    require(actor, Perm.VIEW)
     return Retention.objects.first() or Retention()
 
 

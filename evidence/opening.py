@@ -15,6 +15,12 @@ def events_of(run_id: UUID) -> list[envelope.Event]:
     return [envelope.parse_event(bytes(body)) for body in rows.values_list("body", flat=True)]
 
 
+def by_id(event_ids: Sequence[UUID]) -> dict[UUID, envelope.Event]:
+    """Events of the entered tenant by their ids. In an open transaction."""
+    rows = Row.objects.filter(pk__in=event_ids).values_list("pk", "body")
+    return {pk: envelope.parse_event(bytes(body)) for pk, body in rows}
+
+
 def opened(run_id: UUID, events: Sequence[envelope.Event]) -> list[Disclosure]:
     """What the tenant keeps of the content of these events of a run; nothing once it was erased."""
     shred_key = shredding.find(run_id)

@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from controlplane.api.simulations import Pack
+from policies import proving
 from policies.types import PackSource
 from tenants.http import ApiView
 from workflows.replay import report as reports
@@ -75,3 +76,30 @@ class RunReplays(ApiView):
             packs = {name: PackSource(**pack) for name, pack in wanted["packs"].items()}
             return services.with_policy(run_id=run_id, packs=packs, actor=self.actor)
         return services.replay(run_id=run_id, level=Level(wanted["level"]), actor=self.actor)
+
+
+class AgainBody(serializers.Serializer[Any]):
+    """`before`: the cursor of the slice before; without a range: everything that is there, newest first."""
+
+    since = serializers.DateTimeField(required=False)
+    until = serializers.DateTimeField(required=False)
+    before = serializers.UUIDField(required=False)
+    most = serializers.IntegerField(default=10_000, min_value=1, max_value=proving.MOST)
+
+
+class DecidedAgain(serializers.Serializer[Any]):
+    verdict = serializers.ChoiceField(choices=[verdict.value for verdict in Verdict])
+    decisions = serializers.IntegerField()
+    counts = serializers.DictField(child=serializers.IntegerField())
+    first = serializers.DictField(allow_null=True, help_text="The newest decision that came out otherwise")
+    cursor = serializers.UUIDField(allow_null=True, help_text="Ask again from here; null: this was all")
+
+
+class DecisionsAgain(ApiView):
+    @extend_schema(operation_id="policies_decide_again", request=AgainBody, responses=DecidedAgain)
+    def post(self, request: Request, environment_id: UUID) -> Response:
+        """R2: recorded decisions, decided again by the bundles that made them, as many as fit into this answer."""
+        body = AgainBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        proof = proving.decide_again(environment_id=environment_id, actor=self.actor, **body.validated_data)
+        return Response(DecidedAgain(proof.document()).data)

@@ -8,6 +8,7 @@ import typer
 from controlplane.cli import (
     approvals,
     deadletters,
+    erasures,
     evidence,
     kill,
     notifications,
@@ -36,11 +37,13 @@ app.add_typer(approvals.app, name="approvals")
 app.add_typer(reconcile.app, name="reconcile")
 app.add_typer(deadletters.app, name="dead-letters")
 app.add_typer(kill.app, name="kill")
+app.add_typer(erasures.app, name="privacy")
 app.add_typer(evidence.app, name="evidence")
 app.add_typer(workflows.app, name="workflow")
 app.add_typer(workflows.app, name="workflows", hidden=True)
 app.add_typer(rooms.connectors, name="connectors")
 policies.app.add_typer(policy_drafts.app)
+policies.app.command("decide-again")(replay.decisions)
 app.add_typer(policies.app, name="policy")
 app.add_typer(policies.app, name="policies", hidden=True)
 app.add_typer(people.tokens, name="tokens")

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +13,7 @@ from controlplane.cli.client import connect
 from controlplane.cli.exits import CliError, Exit
 from controlplane.cli.options import Output
 from controlplane.cli.output import Format
+from controlplane.cli.policies import environment_id
 
 LEVELS = ("R0", "R1", "R2")
 CODES = {"SAME": Exit.OK, "DIVERGED": Exit.VERIFICATION_FAILED, "NOT_COVERED": Exit.NOT_VERIFIED}
@@ -74,3 +76,27 @@ def _show(report: dict[str, Any], form: Format) -> None:
         sys.stdout.write("\n".join(report["words"]) + "\n")
     else:
         output.one(report, form)
+
+
+def decisions(
+    environment: Annotated[str, typer.Option(help="dev, staging or prod")] = "prod",
+    most: Annotated[int, typer.Option(help="at most so many, the newest", min=1)] = 10_000,
+    form: Output = Format.TABLE,
+) -> None:
+    """Decide recorded decisions again by the bundles that made them. Ends with 0 the same, 9 diverged, 10 not all of
+    them could be decided."""
+    client = connect()
+    path = f"/v1/policies/{environment_id(client, environment)}/decide-again"
+    found: list[dict[str, Any]] = []
+    cursor, left = None, most
+    while left > 0 and (not found or cursor):
+        found.append(client.post(path, {"most": left, **({"before": cursor} if cursor else {})}))
+        cursor, left = found[-1]["cursor"], left - found[-1]["decisions"]
+        output.say(f"{most - left:,} decisions")
+    verdict = max((each["verdict"] for each in found), key=["SAME", "NOT_COVERED", "DIVERGED"].index)
+    counts = Counter[str]()
+    for each in found:
+        counts.update(each["counts"])
+    first = next((each["first"] for each in found if each["first"]), None)
+    output.one({"verdict": verdict, "decisions": most - left, **counts, "first": first}, form)
+    raise typer.Exit(CODES[verdict])

@@ -52,6 +52,7 @@ def full(world: SimpleNamespace) -> list[str]:
         *tabs,
         *explained(world),
         *drafted(world),
+        f"/o/a/runs/{run.id}/replay/",
         f"/o/a/workflows/{run.version_id}/",
         f"/o/a/workflows/{run.version_id}/try/",
         f"/o/a/approvals/{request.id}/",

@@ -5,7 +5,7 @@ from datetime import timedelta
 from types import SimpleNamespace
 
 from controlplane.lib import clock
-from policies import backtest, services
+from policies import backtest, proving, services
 from policies.asking import Occasion
 from policies.backtest import Backtest, Selection
 from policies.impact import Impact
@@ -29,6 +29,15 @@ def seconds(side: SimpleNamespace, count: int) -> tuple[float, dict[str, int]]:
     taken = time.perf_counter() - began
     report = state.impact.report()
     return taken, {name: int(report[name]) for name in ("decisions", "covered", "same", "loosened", "tightened")}
+
+
+def exactly(side: SimpleNamespace, count: int) -> tuple[float, dict[str, int]]:
+    """How long the same decisions take when they are decided again and compared with the record bit for bit."""
+    began = time.perf_counter()
+    proof = proving.decide_again(
+        environment_id=side.environment.id, actor=site.actor_of(side), most=count, seconds=PATIENCE_S
+    )
+    return time.perf_counter() - began, dict(proof.counts)
 
 
 def _record(side: SimpleNamespace, count: int) -> None:

@@ -25,6 +25,6 @@ def test_a_tiny_run_measures_everything_and_says_what_it_could_not(tmp_path: Pat
     found = json.loads(out.read_text())
     assert set(found) >= KEYS
     assert (found["opa_server_p50_ms"] is None) == (opa_servers.program() is None), "what was not measured is null"
-    assert found["backtest_decisions"] == 200
+    assert found["backtest_decisions"] == found["replay_same"] == 200
     assert [row["tenants"] for row in found["growth_tenants"]] == [1, 3]
     assert "Goals" in done.stdout

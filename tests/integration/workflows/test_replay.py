@@ -20,6 +20,7 @@ from evidence.verify.disclosure import Disclosure
 from policies import packs
 from policies.types import PackSource
 from tenants.models import Payload, Tenant
+from tests.integration.api.conftest import token  # noqa: F401 - a fixture
 from tests.integration.evidence.conftest import as_sequencer  # noqa: F401 - a fixture
 from workflows import services as workflows
 from workflows.replay import decisions, exact, reading, structural
@@ -191,3 +192,31 @@ def test_reading_content_takes_the_right_to_export_and_is_on_record(floor: Any, 
     with transaction.atomic():
         told = [event["type"] for event in evidence.run_events(floor.alice, run.pk)]
     assert "run.replayed" not in told, "the run's own chain is over"
+
+
+def test_the_page_shows_each_moment_and_what_a_replay_found(floor: Any, run: Any, client: Any, world: Any) -> None:
+    client.force_login(world.a.alice)
+    address = f"/o/a/runs/{run.pk}/replay/"
+    first, last = (contextvars.Context().run(client.get, address + at).content.decode() for at in ("?at=2", "?at=9999"))
+    assert "2 of " in first
+    assert 'rel="next"' in first
+    assert 'rel="next"' not in last
+    assert "SUCCEEDED" in last or "succeeded" in last.lower()
+    found = contextvars.Context().run(client.post, address, {"level": "R1"}).content.decode()
+    assert "the same" in found, found
+
+
+def test_the_api_answers_with_the_first_divergence(
+    run: Any,
+    client: Any,
+    world: Any,
+    token: Any,  # noqa: F811 - a fixture
+) -> None:
+    headers = token(world.a.alice)
+    asked = {"packs": {"triage": {"source": LOOSE, "data": {"channels": []}}}}
+    for body, verdict in (({"level": "R0"}, "SAME"), ({"level": "R1"}, "SAME"), (asked, "DIVERGED")):
+        answer = contextvars.Context().run(
+            client.post, f"/v1/runs/{run.pk}/replays", body, content_type="application/json", headers=headers
+        )
+        assert (answer.status_code, answer.json()["verdict"]) == (200, verdict), answer.json()
+        assert answer.json()["words"]
