@@ -242,6 +242,7 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/v1",
     "ENUM_NAME_OVERRIDES": {
         "HaltKindEnum": "controlplane.api.halts.KINDS",
+        "ReplayVerdictEnum": "controlplane.api.replays.VERDICTS",
         "ApprovalStateEnum": "controlplane.api.approvals.STATES",
         "VoteVerdictEnum": "controlplane.api.approvals.VERDICTS",
         "CallStateEnum": "controlplane.api.connectors.CALL_STATES",

@@ -15,7 +15,7 @@ from tenants.http import ApiView
 from workflows import erasing
 
 
-class Wanted(serializers.Serializer[Any]):
+class ErasureWanted(serializers.Serializer[Any]):
     """`texts`: a name, an address, an id of the person; `tickets`: numbers of theirs. `preview`: only look."""
 
     texts = serializers.ListField(child=serializers.CharField(max_length=200), max_length=20, default=list)
@@ -31,27 +31,27 @@ class Erased(serializers.Serializer[Any]):
     erased = serializers.BooleanField()
 
 
-class Reason(serializers.Serializer[Any]):
+class HoldReason(serializers.Serializer[Any]):
     reason = serializers.CharField(max_length=500)
 
 
-class Held(serializers.Serializer[Any]):
+class RunHeld(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     run_id = serializers.UUIDField()
     reason = serializers.CharField()
     created_at = serializers.DateTimeField()
 
 
-class Kept(serializers.Serializer[Any]):
+class ContentKept(serializers.Serializer[Any]):
     content_days = serializers.IntegerField(min_value=14, max_value=30)
     audit_days = serializers.IntegerField(min_value=record.SHORTEST_AUDIT_DAYS, max_value=36_500)
 
 
 class Erasures(ApiView):
-    @extend_schema(operation_id="erasures", request=Wanted, responses=Erased)
+    @extend_schema(operation_id="erasures", request=ErasureWanted, responses=Erased)
     def post(self, request: Request) -> Response:
         """Erase a person: every kept content that holds the texts, and all that is kept of those runs."""
-        body = Wanted(data=request.data)
+        body = ErasureWanted(data=request.data)
         body.is_valid(raise_exception=True)
         wanted = dict(body.validated_data)
         if preview := wanted.pop("preview"):
@@ -64,10 +64,10 @@ class Erasures(ApiView):
 
 
 class RunHold(ApiView):
-    @extend_schema(operation_id="runs_hold", request=Reason, responses=Held)
+    @extend_schema(operation_id="runs_hold", request=HoldReason, responses=RunHeld)
     def post(self, request: Request, run_id: UUID) -> Response:
         """Keep what is kept of a run, whatever its time, until the hold is released."""
-        body = Reason(data=request.data)
+        body = HoldReason(data=request.data)
         body.is_valid(raise_exception=True)
         return idempotency.once(
             request, actor=self.actor, verb=record.hold, render=_held, run_id=run_id, **body.validated_data
@@ -82,14 +82,14 @@ class RunRelease(ApiView):
 
 
 class Retention(ApiView):
-    @extend_schema(operation_id="retention", responses=Kept)
+    @extend_schema(operation_id="retention", responses=ContentKept)
     def get(self, request: Request) -> Response:
         """For how many days content and the record itself are kept."""
-        return Response(Kept(record.retention_of(self.actor)).data)
+        return Response(ContentKept(record.retention_of(self.actor)).data)
 
-    @extend_schema(operation_id="retention_set", request=Kept, responses=Kept)
+    @extend_schema(operation_id="retention_set", request=ContentKept, responses=ContentKept)
     def post(self, request: Request) -> Response:
-        body = Kept(data=request.data)
+        body = ContentKept(data=request.data)
         body.is_valid(raise_exception=True)
         return idempotency.once(
             request, actor=self.actor, verb=record.set_retention, render=_kept, **body.validated_data
@@ -97,11 +97,11 @@ class Retention(ApiView):
 
 
 def _held(hold: Any) -> Any:
-    return Held(hold).data
+    return RunHeld(hold).data
 
 
 def _kept(row: Any) -> Any:
-    return Kept(row).data
+    return ContentKept(row).data
 
 
 def _nothing(_: None) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from workflows.replay import report as reports
 from workflows.replay import services
 from workflows.replay.report import Level, Report, Verdict
 
+VERDICTS = [verdict.value for verdict in Verdict]
+
 
 class ReplayBody(serializers.Serializer[Any]):
     """`version` (another version of the workflow), else `packs` (another policy), else `level` (as it was)."""
@@ -49,7 +51,7 @@ class Gap(serializers.Serializer[Any]):
 class Replayed(serializers.Serializer[Any]):
     level = serializers.ChoiceField(choices=[level.value for level in Level])
     run = serializers.UUIDField()
-    verdict = serializers.ChoiceField(choices=[verdict.value for verdict in Verdict])
+    verdict = serializers.ChoiceField(choices=VERDICTS)
     events = serializers.IntegerField(help_text="Of the run; at R2: decisions")
     same = serializers.IntegerField()
     differing_later = serializers.IntegerField()
@@ -88,7 +90,7 @@ class AgainBody(serializers.Serializer[Any]):
 
 
 class DecidedAgain(serializers.Serializer[Any]):
-    verdict = serializers.ChoiceField(choices=[verdict.value for verdict in Verdict])
+    verdict = serializers.ChoiceField(choices=VERDICTS)
     decisions = serializers.IntegerField()
     counts = serializers.DictField(child=serializers.IntegerField())
     first = serializers.DictField(allow_null=True, help_text="The newest decision that came out otherwise")
