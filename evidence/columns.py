@@ -3,7 +3,7 @@
 from typing import NamedTuple
 from uuid import UUID
 
-from evidence.verify import envelope
+from evidence.verify import envelope, note
 from evidence.verify.malformed import Malformed
 
 
@@ -24,4 +24,5 @@ def agree(body: bytes, row: Columns) -> bool:
     except Malformed:
         return False
     run = (str(row.run_id), row.seq) if row.run_id else ("", 0)
-    return (told.id, told.type, told.origin, told.run, told.seq) == (str(row.id), row.type, row.origin, *run)
+    same = (told.id, told.type, told.run, told.seq) == (str(row.id), row.type, *run)
+    return same and note.continues(told.origin, row.origin)

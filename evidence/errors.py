@@ -37,6 +37,16 @@ class LogFrozen(Unavailable):
     code, title = "log_frozen", "The log is frozen"
 
 
+class NotFrozen(Conflict):
+    code, title = "log_not_frozen", "The log is in order: it needs no new epoch"
+
+
+class Contradictory(Conflict):
+    """What is signed in the database is not over the leaves in it: somebody changed it, a backup must be restored."""
+
+    code, title = "log_contradictory", "The database contradicts itself"
+
+
 class SignerUnknown(Invalid):
     code, title = "signer_unknown", "No key can live at this address"
 

@@ -106,6 +106,26 @@ class ExportRequested:
     request_id: UUID | None
 
 
+@event("log.continued")
+@dataclass(frozen=True)
+class LogContinued:
+    """After a restore a new epoch goes on with what is left of the log: the first `kept` leaves, under `kept_root`.
+
+    `signed` leaves had been signed, under `signed_root`: those behind `kept` are lost. `found` leaves were here, those
+    behind `kept` unsigned.
+    """
+
+    origin: str
+    previous: str
+    kept: int
+    kept_root: str
+    signed: int
+    signed_root: str
+    found: int
+    cause: str
+    reason: str
+
+
 @event("evidence.exported")
 @dataclass(frozen=True)
 class EvidenceExported:

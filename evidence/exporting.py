@@ -6,13 +6,14 @@ from itertools import pairwise
 from uuid import UUID
 
 from controlplane.lib import clock
-from evidence import anchored, keeping, keyrings, ports, recording, shredding
+from evidence import anchored, keeping, keyrings, ports, shredding
 from evidence.bundling import Material, assemble
 from evidence.errors import NotSealed
 from evidence.models import Checkpoint, Content, Event, Leaf, RunHead
 from evidence.trees import StoredNodes
 from evidence.verify import commitment, envelope, layout, merkle
 from evidence.verify.disclosure import Disclosure
+from evidence.verify.note import parse as parse_note
 from tenants import scope
 
 
@@ -49,7 +50,7 @@ def _material(
     shred_key = shredding.find(head.pk)
     opened = disclosures([row.pk for row in rows], shred_key) if shred_key is not None else []
     return Material(
-        origin=recording.origin_of(scope.current(), head.log_id),
+        origin=origin_of(heads),
         run=str(head.pk),
         events=[bytes(row.body) for row in rows],
         leaves=[bytes(leaf.leaf) for leaf in leaves],
@@ -77,6 +78,11 @@ def _heads(log_id: UUID, indices: Sequence[int]) -> list[Checkpoint]:
         return []
     found += anchored.heads_beyond(log_id, indices[-1])
     return sorted({row.size: row for row in found if row is not None}.values(), key=lambda row: row.size)
+
+
+def origin_of(heads: Sequence[Checkpoint]) -> str:
+    """The log, in the epoch of the newest of these heads."""
+    return parse_note(heads[-1].note.encode()).checkpoint.origin
 
 
 def last_about(rows: Sequence[Event], request_id: UUID) -> int:

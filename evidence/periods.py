@@ -6,10 +6,10 @@ from datetime import datetime
 from uuid import UUID
 
 from controlplane.lib import clock
-from evidence import anchored, keyrings, recording
+from evidence import anchored, keyrings
 from evidence.bundling import Material, assemble
 from evidence.errors import NothingSealed, PeriodTooLong
-from evidence.exporting import consistency_of
+from evidence.exporting import consistency_of, origin_of
 from evidence.models import Checkpoint, Event, Leaf
 from evidence.trees import StoredNodes
 from evidence.verify import layout, merkle
@@ -63,7 +63,7 @@ def _material(period: Period, leaves: Sequence[Leaf], known_sizes: Sequence[int]
     stored = StoredNodes(period.log_id)
     return Material(
         kind=layout.PERIOD,
-        origin=recording.origin_of(scope.current(), period.log_id),
+        origin=origin_of(period.heads),
         events=_bodies(leaves),
         leaves=[bytes(leaf.leaf) for leaf in leaves],
         proofs={},

@@ -12,10 +12,11 @@ from evidence.keys import write_private
 
 @dataclass(frozen=True)
 class Signed:
-    """A head that left the house: `root` are 32 bytes."""
+    """A head that left the house: `root` are 32 bytes, `epoch` is that of the origin it was signed for."""
 
     size: int
     root: bytes
+    epoch: int = 1
 
 
 def last(log_id: UUID) -> Signed | None:
@@ -23,16 +24,25 @@ def last(log_id: UUID) -> Signed | None:
     if not path.exists():
         return None
     members = json.loads(path.read_bytes())
-    return Signed(int(members["size"]), bytes.fromhex(members["root"]))
+    return Signed(int(members["size"]), bytes.fromhex(members["root"]), int(members.get("epoch", 1)))
 
 
 def keep(log_id: UUID, signed: Signed) -> None:
     """Remember before publishing: a crash in between repeats the same signature over the same tree."""
     path = _path(log_id)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    write_private(path, json.dumps({"size": signed.size, "root": signed.root.hex()}).encode())
+    members = {"size": signed.size, "root": signed.root.hex(), "epoch": signed.epoch}
+    write_private(path, json.dumps(members).encode())
 
 
 def _path(log_id: UUID) -> Path:
     folder: Path = settings.INTERLOCK_DATA_DIR / "signed"
     return folder / f"{log_id}.json"
+
+
+def set_aside(log_id: UUID) -> None:
+    """Keep what was signed in the epoch that ends, under a name of its own: it is evidence of what is lost."""
+    path = _path(log_id)
+    before = last(log_id)
+    if before is not None:
+        path.replace(path.with_name(f"{path.stem}.epoch-{before.epoch}{path.suffix}"))

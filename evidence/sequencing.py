@@ -133,6 +133,8 @@ def _fork(head: LogHead) -> str:
     before = retained.last(head.pk)
     if before is None:
         return ""
+    if before.epoch > note.log_and_epoch(head.origin)[1]:
+        return f"epoch {before.epoch} was signed, {head.origin} is here"
     if before.size > head.size:
         return f"{before.size} leaves were signed, {head.size} are here"
     if merkle.root_at(before.size, trees.StoredNodes(head.pk)) != before.root:
@@ -142,7 +144,7 @@ def _fork(head: LogHead) -> str:
 
 def _sign(head: LogHead) -> None:
     sealing = keyrings.sealing(scope.current(), "checkpoint")
-    signed = retained.Signed(head.size, trees.root_of(head))
+    signed = retained.Signed(head.size, trees.root_of(head), note.log_and_epoch(head.origin)[1])
     text = note.sign(note.Checkpoint(head.origin, signed.size, signed.root), sealing.signer)
     retained.keep(head.pk, signed)
     Checkpoint.objects.create(log_id=head.pk, size=signed.size, root=signed.root, note=text)

@@ -71,7 +71,7 @@ def check(head: LogHead, signed: Signed | None, checkpoint_keys: list[Key]) -> I
         if walk.roots.get(checkpoint.size) != bytes(checkpoint.root):
             yield Finding("CHECKPOINT-ROOT", head.origin, f"the signed head of {checkpoint.size} leaves is over others")
         yield from _signature(checkpoint, head.origin, checkpoint_keys)
-    if signed is not None and walk.roots.get(signed.size) != signed.root:
+    if signed is not None and signed.size and walk.roots.get(signed.size) != signed.root:
         yield Finding("SIGNED-HEAD", head.origin, f"what left the house, of {signed.size} leaves, is not what is here")
     if head.frozen_reason:
         yield Finding("LOG-FROZEN", head.origin, head.frozen_reason)
@@ -111,8 +111,8 @@ def _leaf(row: Row, origin: str) -> Leaf | None:
         leaf = envelope.parse_leaf(row.leaf)
     except Malformed:
         return None
-    sound = (leaf.index, leaf.origin) == (row.index, origin) and merkle.leaf_hash(row.leaf) == row.leaf_hash
-    return leaf if sound else None
+    sound = leaf.index == row.index and merkle.leaf_hash(row.leaf) == row.leaf_hash
+    return leaf if sound and note.continues(leaf.origin, origin) else None
 
 
 def _event(row: Row, leaf: Leaf, head: LogHead, place: str) -> Iterator[Finding]:
@@ -155,9 +155,11 @@ def _signature(checkpoint: Checkpoint, origin: str, checkpoint_keys: list[Key]) 
     except Malformed as problem:
         yield Finding("CHECKPOINT-SIGNATURE", origin, f"the note of {checkpoint.size} leaves: {problem}")
         return
-    if signed.checkpoint != note.Checkpoint(origin, checkpoint.size, bytes(checkpoint.root)):
+    own = signed.checkpoint.origin
+    said = note.Checkpoint(own, checkpoint.size, bytes(checkpoint.root))
+    if signed.checkpoint != said or not note.continues(own, origin):
         yield Finding("CHECKPOINT-SIGNATURE", origin, f"the note of {checkpoint.size} leaves says something else")
-    elif not any(_holds(signed, origin, key) for key in checkpoint_keys):
+    elif not any(_holds(signed, own, key) for key in checkpoint_keys):
         yield Finding("CHECKPOINT-SIGNATURE", origin, f"nobody we know signed the head of {checkpoint.size} leaves")
 
 
