@@ -1,17 +1,20 @@
 """Exports as jobs: ask for a bundle, see how far it is, fetch it."""
 
+import json
 from typing import Any
 from uuid import UUID
 
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from controlplane.api import idempotency, paging
-from evidence import access, jobs
+from controlplane.lib.errors import Invalid
+from evidence import access, jobs, streaming
+from evidence.verify.encoding import b64
 from tenants.http import ApiView
 
 
@@ -71,6 +74,35 @@ class ExportOne(ApiView):
     def get(self, request: Request, job_id: UUID) -> Response:
         """How far it is: `done` of `total` events are under a signed head."""
         return Response(ExportJob(access.export_job(self.actor, job_id)).data)
+
+
+class LogStream(ApiView):
+    @extend_schema(
+        operation_id="logs_stream",
+        parameters=[
+            OpenApiParameter("from", int, description="Index of the leaf to begin with; 0 when left out"),
+            OpenApiParameter("limit", int, description=f"Events per batch, up to {streaming.LARGEST}"),
+            OpenApiParameter("format", str, enum=list(streaming.FORMS), description="cloudevents when left out"),
+        ],
+        responses={(200, "application/cloudevents-batch+json"): OpenApiTypes.OBJECT},
+    )
+    def get(self, request: Request, log_id: UUID) -> HttpResponse:
+        """Sealed events in order. `Interlock-Next` says what to ask for next: the same again when nothing is new."""
+        form = request.query_params.get("format", "cloudevents")
+        if form not in streaming.FORMS:
+            raise Invalid(f"format is one of {', '.join(streaming.FORMS)}", field="format")
+        begin, limit = _number(request, "from", 0, 2**53), _number(request, "limit", 100, streaming.LARGEST)
+        found = streaming.batch(self.actor, log_id=log_id, begin=begin, limit=limit, form=form)
+        headers = {"Interlock-Next": str(found.next), "Interlock-Checkpoint": b64(found.note.encode())}
+        content = json.dumps(found.events, ensure_ascii=False, separators=(",", ":"))
+        return HttpResponse(content, content_type=streaming.MEDIA_TYPES[form], headers=headers)
+
+
+def _number(request: Request, name: str, default: int, most: int) -> int:
+    raw = request.query_params.get(name, str(default))
+    if not raw.isdecimal() or len(raw) > 16 or int(raw) > most:
+        raise Invalid(f"{name} is a whole number up to {most}", field=name)
+    return int(raw)
 
 
 class ExportBundle(ApiView):

@@ -156,6 +156,7 @@ urlpatterns = [
     path("exports/<uuid:job_id>", exports.ExportOne.as_view(), name="export"),
     path("exports/<uuid:job_id>/bundle", exports.ExportBundle.as_view(), name="export-bundle"),
     path("events", evidence.Events.as_view(), name="events"),
+    path("logs/<uuid:log_id>/stream", exports.LogStream.as_view(), name="log-stream"),
     path("logs", evidence.Logs.as_view(), name="logs"),
     path("trust", evidence.TrustFile.as_view(), name="trust"),
 ]

@@ -46,6 +46,11 @@ class Client:
     def download(self, path: str) -> bytes:
         return self._call("GET", path, headers={"Accept": "*/*"}).content
 
+    def batch(self, path: str, **query: Any) -> tuple[bytes, int, str]:
+        """A batch of a stream: (content, what to ask for next, media type)."""
+        answer = self._call("GET", path, params=_present(query), headers={"Accept": "*/*"})
+        return answer.content, int(answer.headers["Interlock-Next"]), answer.headers["Content-Type"]
+
     def _call(self, method: str, path: str, **options: Any) -> "Response":
         try:
             answer = self._http.request(method, path, **options)

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import typer
 
-from controlplane.cli import output
+from controlplane.cli import output, streaming
 from controlplane.cli.client import connect
 from controlplane.cli.exits import Exit
 from controlplane.cli.options import Key, Limit, Output
@@ -89,6 +89,28 @@ def fetch(
     target = to or Path(f"{job}.evb")
     target.write_bytes(connect().download(f"/v1/exports/{job}/bundle"))
     sys.stdout.write(f"{target}\n")
+
+
+@app.command()
+def stream(
+    log: Annotated[str, typer.Argument(help="id of a log")],
+    state: Annotated[Path, typer.Option("--state", help="file that remembers how far the stream got")],
+    to: Annotated[str | None, typer.Option("--to", help="URL of a collector; standard output when left out")] = None,
+    form: Annotated[str, typer.Option("--format", help="cloudevents or ocsf")] = "cloudevents",
+    every: Annotated[float | None, typer.Option("--every", min=1, help="seconds; go on for ever")] = None,
+) -> None:
+    """Send the sealed events of a log on to a SIEM, at least once, from where it ended the last time."""
+    client, send = connect(), streaming.poster(to) if to else streaming.printer
+
+    def fetch(begin: int) -> tuple[bytes, int, str]:
+        return client.batch(f"/v1/logs/{log}/stream", format=form, limit=500, **{"from": begin})
+
+    def once() -> int:
+        return streaming.forward(fetch, send, state)
+
+    if every:
+        streaming.follow(once, every)
+    output.say(f"next: {once()}")
 
 
 @app.command()
