@@ -82,15 +82,15 @@ class LogStream(ApiView):
         parameters=[
             OpenApiParameter("from", int, description="Index of the leaf to begin with; 0 when left out"),
             OpenApiParameter("limit", int, description=f"Events per batch, up to {streaming.LARGEST}"),
-            OpenApiParameter("format", str, enum=list(streaming.FORMS), description="cloudevents when left out"),
+            OpenApiParameter("view", str, enum=list(streaming.FORMS), description="cloudevents when left out"),
         ],
         responses={(200, "application/cloudevents-batch+json"): OpenApiTypes.OBJECT},
     )
     def get(self, request: Request, log_id: UUID) -> HttpResponse:
         """Sealed events in order. `Interlock-Next` says what to ask for next: the same again when nothing is new."""
-        form = request.query_params.get("format", "cloudevents")
+        form = request.query_params.get("view", "cloudevents")
         if form not in streaming.FORMS:
-            raise Invalid(f"format is one of {', '.join(streaming.FORMS)}", field="format")
+            raise Invalid(f"view is one of {', '.join(streaming.FORMS)}", field="view")
         begin, limit = _number(request, "from", 0, 2**53), _number(request, "limit", 100, streaming.LARGEST)
         found = streaming.batch(self.actor, log_id=log_id, begin=begin, limit=limit, form=form)
         headers = {"Interlock-Next": str(found.next), "Interlock-Checkpoint": b64(found.note.encode())}

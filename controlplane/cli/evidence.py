@@ -96,14 +96,14 @@ def stream(
     log: Annotated[str, typer.Argument(help="id of a log")],
     state: Annotated[Path, typer.Option("--state", help="file that remembers how far the stream got")],
     to: Annotated[str | None, typer.Option("--to", help="URL of a collector; standard output when left out")] = None,
-    form: Annotated[str, typer.Option("--format", help="cloudevents or ocsf")] = "cloudevents",
+    form: Annotated[str, typer.Option("--view", help="cloudevents or ocsf")] = "cloudevents",
     every: Annotated[float | None, typer.Option("--every", min=1, help="seconds; go on for ever")] = None,
 ) -> None:
     """Send the sealed events of a log on to a SIEM, at least once, from where it ended the last time."""
     client, send = connect(), streaming.poster(to) if to else streaming.printer
 
     def fetch(begin: int) -> tuple[bytes, int, str]:
-        return client.batch(f"/v1/logs/{log}/stream", format=form, limit=500, **{"from": begin})
+        return client.batch(f"/v1/logs/{log}/stream", view=form, limit=500, **{"from": begin})
 
     def once() -> int:
         return streaming.forward(fetch, send, state)

@@ -7,8 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
-import httpx2
-
 from controlplane.cli.exits import CliError, Exit
 
 Fetch: TypeAlias = Callable[[int], tuple[bytes, int, str]]
@@ -38,6 +36,8 @@ def wanted(state: Path) -> int:
 
 def poster(url: str) -> Send:
     """POST to a collector; SIEM_AUTHORIZATION, when set, is sent along as `Authorization`."""
+    import httpx2  # imported late: `interlock --help` stays fast
+
     headers = {"Authorization": os.environ["SIEM_AUTHORIZATION"]} if os.environ.get("SIEM_AUTHORIZATION") else {}
     http = httpx2.Client(headers=headers, timeout=SECONDS, follow_redirects=False)
 

@@ -25,7 +25,7 @@ def test_a_stream_is_read_in_batches_and_goes_on_where_it_ended(
     assert (first.status_code, first["Content-Type"]) == (200, "application/cloudevents-batch+json")
     assert [event["sequence"] for event in first.json()] == ["0"]
     following = int(first["Interlock-Next"])
-    rest = client.get(f"{path}?from={following}&format=ocsf", headers=alice)
+    rest = client.get(f"{path}?from={following}&view=ocsf", headers=alice)
     assert rest.json()[0]["metadata"]["sequence"] == following == 1
     assert client.get(f"{path}?limit=1", headers=alice).content == first.content
     with in_scope(world.a.tenant):
@@ -47,6 +47,6 @@ def test_strangers_and_nonsense_are_refused(
     alice, charlie = headers(world.a, world.a.alice), headers(world.b, world.b.charlie)
     path = f"/v1/logs/{world.a.workspace.id}/stream"
     assert client.get(path, headers=charlie).status_code == 404
-    for wrong in ("from=x", "limit=100000", "format=xml"):
+    for wrong in ("from=x", "limit=100000", "view=xml"):
         assert client.get(f"{path}?{wrong}", headers=alice).status_code == 422
     assert note.valid_origin(client.get(path, headers=alice).json()[0]["source"].removeprefix("//"))
