@@ -27,7 +27,7 @@ log = get_logger(__name__)
 
 Ack: TypeAlias = Callable[..., Any]
 NOT_LINKED = "Your Slack user is not linked to an Interlock user, so nothing was decided. Link it in the console."
-NOT_HERE = "This card does not belong here."
+NOT_HERE = "This card does not belong here. If it was posted this very moment, press again."
 NO_DIALOGUE = "The dialogue could not be opened. Please reject it in the console."
 
 
