@@ -2,10 +2,12 @@
 
 import base64
 import binascii
+import re
 
 from evidence.verify.malformed import Malformed
 
 DIGEST_HEX = 64
+_HEX = re.compile(r"[0-9a-f]*")
 
 
 def b64(data: bytes) -> str:
@@ -31,6 +33,6 @@ def _expected(size: int | None) -> str:
 
 def unhex(text: object, *, size: int = DIGEST_HEX // 2) -> bytes:
     """Lower-case hex of `size` bytes."""
-    if not isinstance(text, str) or len(text) != 2 * size or set(text) - set("0123456789abcdef"):
+    if not isinstance(text, str) or len(text) != 2 * size or not _HEX.fullmatch(text):
         raise Malformed("SCHEMA", f"{2 * size} lower-case hex digits expected")
     return bytes.fromhex(text)

@@ -162,7 +162,7 @@ def _members_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _exact(digits: str) -> int:
-    return _in_range(_integer(digits))
+    return int(digits) if len(digits) < 16 and digits != "-0" else _in_range(_integer(digits))
 
 
 _READ = json.JSONDecoder(parse_float=_no_float, parse_constant=_no_float, parse_int=_exact)
