@@ -23,6 +23,8 @@ APPEND_ONLY = frozenset(
         "evidence_keyringversion",
         "evidence_anchor",
         "evidence_cosignature",
+        "evidence_anchor",
+        "evidence_cosignature",
     }
 )
 TRIGGERS = {

@@ -14,9 +14,8 @@ from django.db import connection, transaction
 from evidence import recording
 from metering import services as metering
 from metering.types import BudgetKind, Period
-from tenants import halts, scope, services, triggers, vault
-from tenants.halts import Kind, Scope
-from tenants.models import ApiToken, Credential, Halt, HaltTrigger, Membership
+from tenants import scope, services, triggers, vault
+from tenants.models import ApiToken, Credential, HaltTrigger, Membership
 from tenants.roles import Role
 from tests import leaving, verbs
 
@@ -100,22 +99,6 @@ def test_what_cannot_be_recorded_does_not_happen(
         assert found == {}
         with transaction.atomic():
             assert count(world.a) != before
-
-
-def test_the_kill_switch_alone_does_not_wait_for_the_record(
-    world: SimpleNamespace, actor_of: Callable, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It always engages; what the record misses is filled from its row."""
-
-    def refuse(*_: object, **__: object) -> None:
-        raise RuntimeError("the record is closed")
-
-    monkeypatch.setattr(recording, "write_many", refuse)
-    with scope.enter(world.a.tenant.id):
-        actor = actor_of(world.a.alice, world.a.tenant)
-        halts.engage(scope=Scope(Kind.TENANT), mode=Halt.Mode.FREEZE, reason="drill", actor=actor)
-        with transaction.atomic():
-            assert halts.every_active() != []
 
 
 def test_the_watch_sees_a_change_that_leaves_no_event(world: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
