@@ -23,8 +23,6 @@ APPEND_ONLY = frozenset(
         "evidence_keyringversion",
         "evidence_anchor",
         "evidence_cosignature",
-        "evidence_anchor",
-        "evidence_cosignature",
     }
 )
 TRIGGERS = {
