@@ -1,5 +1,6 @@
 """What a person may see of the queue. Foreign and missing look the same."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -173,20 +174,18 @@ def _mine(rows: QuerySet[ApprovalRequest], mine: Powers) -> QuerySet[ApprovalReq
     actor = mine.actor
     if not actor.is_person or actor.method == rights.VISITING:
         return rows.none()
-    by_right = [_by_right(actor.id, mine.visible)]
+    allowed = _within(mine.visible) & ~Q(Exists(_in_place_of(actor.id)))
     for workspace_id, lent in mine.lent.items():
-        by_right += [_by_right(one.principal_id, {workspace_id: one.perms}) for one in lent]
-    allowed = Q(pk=None)
-    for right in by_right:
-        allowed |= right
+        for one in lent:
+            allowed |= _within({workspace_id: one.perms}) & ~_concerned(one.principal_id) & ~_used(one.principal_id)
     return rows.filter(allowed, ~_concerned(actor.id), ~Exists(_voted(actor.id)), state=State.PENDING)
 
 
-def _by_right(person: UUID, held_by: dict[UUID, frozenset[Perm]]) -> Q:
-    """What this person could decide, and nobody has in their place."""
+def _within(held_by: Mapping[UUID, frozenset[Perm]]) -> Q:
+    """What these permissions are enough for."""
     standard = Q(high=False, workspace_id__in=[pk for pk, perms in held_by.items() if Perm.APPROVE in perms])
     high = Q(high=True, workspace_id__in=[pk for pk, perms in held_by.items() if Perm.APPROVE_HIGH in perms])
-    return (standard | high) & ~_concerned(person) & ~Q(Exists(_used(person)))
+    return standard | high
 
 
 def _concerned(person: UUID) -> Q:
@@ -198,8 +197,13 @@ def _voted(person: UUID) -> QuerySet[Vote]:
     return Vote.objects.filter(request_id=OuterRef("pk"), voter_id=person)
 
 
-def _used(person: UUID) -> QuerySet[Vote]:
-    return Vote.objects.filter(Q(voter_id=person) | Q(right_of_id=person), request_id=OuterRef("pk"))
+def _in_place_of(person: UUID) -> QuerySet[Vote]:
+    return Vote.objects.filter(request_id=OuterRef("pk"), right_of_id=person)
+
+
+def _used(person: UUID) -> Q:
+    """Their right, by themselves or in their place."""
+    return Q(Exists(_voted(person))) | Q(Exists(_in_place_of(person)))
 
 
 def _all(rows: QuerySet[ApprovalRequest], _: Powers) -> QuerySet[ApprovalRequest]:

@@ -51,6 +51,10 @@ WORDS: Mapping[str, Callable[[Facts], str]] = MappingProxyType(
         "approval.vote_cast": lambda facts: f"{facts['verdict']} by {facts['channel']}",
         "approval.decided": lambda facts: f"{facts['state'].lower()}, {facts['approvals']} of {facts['quorum']} votes",
         "approval.consumed": lambda _: "used for exactly this call",
+        "approval.voided": lambda facts: facts["reason"],
+        "approval.withdrawn": lambda _: "nobody decides it any more",
+        "approval.vote_taken_back": lambda _: "a yes was taken back",
+        "approval.reminded": lambda facts: f"{facts['stage']}, {len(facts['asked'])} could decide",
         "metering.reserved": lambda facts: f"{usd(facts['estimate_micros'])} held",
         "metering.usage_settled": _used,
         "metering.human_time_recorded": lambda facts: (

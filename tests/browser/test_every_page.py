@@ -14,7 +14,7 @@ from tenants import scope, triggers
 from tenants.actors import Actor
 from tenants.models import HaltDrill
 from tenants.triggers import Rule
-from tests.asking import ask
+from tests.asking import DISPLAY, ask
 from tests.deciding import decide, person, publish
 from tests.running import doubted, stopped_run
 from workflows import redriving
@@ -26,6 +26,7 @@ PAGES = [
     "/o/a/",
     "/o/a/runs/",
     "/o/a/approvals/?show=all",
+    "/o/a/approvals/delegations/",
     "/o/a/reconcile/?show=all",
     "/o/a/dead-letters/",
     "/o/a/workflows/",
@@ -33,11 +34,9 @@ PAGES = [
     "/o/a/enforcement/",
     "/o/a/policies/decisions/",
     "/o/a/connectors/",
-    "/o/a/notifications/",
     "/o/a/costs/",
     "/o/a/evidence/",
     "/o/a/evidence/events/",
-    "/o/a/evidence/exports/",
     "/o/a/evidence/verify/",
     "/o/a/halts/",
 ]
@@ -56,10 +55,18 @@ def full(world: SimpleNamespace) -> list[str]:
         f"/o/a/workflows/{run.version_id}/",
         f"/o/a/workflows/{run.version_id}/try/",
         f"/o/a/approvals/{request.id}/",
+        *changed_since(world),
         f"/o/a/redrives/{rehearsed(world)}/",
         f"/o/a/reconcile/{doubted(world, run).id}/",
         "/o/a/nothing/",
     ]
+
+
+def changed_since(world: SimpleNamespace) -> list[str]:
+    """A request about an action that has changed since, and what is asked now, for one and for several together."""
+    first = ask(world)
+    now = ask(world, call_id=first.call_id, action_digest="c" * 64, display={**DISPLAY, "unchanged": 3})
+    return [f"/o/a/approvals/{now.id}/", f"/o/a/approvals/{first.id}/", f"/o/a/approvals/selection/?id={now.id}"]
 
 
 def drafted(world: SimpleNamespace) -> list[str]:
