@@ -1,6 +1,7 @@
 """Can I prove it? The state of the record, the trust file, and the bundle of a run."""
 
 import json
+import re
 from typing import Any, ClassVar
 
 from django import forms
@@ -14,6 +15,7 @@ from evidence.searching import NAMES, Wanted
 from tenants.roles import Perm
 from workflows.access import search_evidence
 
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,3})?)?")
 FIELDS = (
     ("ticket", "Ticket", "INC0010001"),
     ("run", "Run", "id"),
@@ -54,9 +56,15 @@ class Events(Page):
             "fields": [(*field, self.query.first(field[0])) for field in FIELDS],
             "logs": [(str(log["id"]), log["label"]) for log in access.logs(self.actor)],
             "chosen_log": self.query.first("log"),
-            "since": self.query.first("since").removesuffix("Z"),
-            "until": self.query.first("until").removesuffix("Z"),
+            "since": _in_form(self.query.first("since")),
+            "until": _in_form(self.query.first("until")),
         }
+
+
+def _in_form(text: str) -> str:
+    """What a field for date and time can show; a browser complains of anything else."""
+    shown = text.removesuffix("Z")
+    return shown if _MOMENT.fullmatch(shown) else ""
 
 
 class Verify(Page):

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 from django.db import connection, transaction
+from django.test import Client
 
 from controlplane.lib import clock
 from controlplane.lib.errors import Invalid
@@ -115,3 +116,16 @@ def test_a_person_is_found_by_an_index(world: SimpleNamespace, in_scope: Callabl
         plan = "\n".join(row[0] for row in cursor.fetchall())
         assert "event_by_actor" in plan
         assert "Sort" not in plan
+
+
+def test_the_page_searches_and_says_what_cannot_be_meant(
+    client: Client, world: SimpleNamespace, noted: Callable
+) -> None:
+    run = noted(Actor.system(world.a.tenant.id, "test"))
+    client.force_login(world.a.dana)
+    page = client.get("/o/a/evidence/events/", {"run": str(run), "since": "2026-01-01T00:00"}).content.decode()
+    assert f"/o/a/runs/{run}/" in page
+    assert 'value="2026-01-01T00:00"' in page
+    refused = client.get("/o/a/evidence/events/", {"since": "yesterday"})
+    assert refused.status_code == 422
+    assert 'value="yesterday"' not in refused.content.decode()
