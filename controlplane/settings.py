@@ -184,6 +184,9 @@ MFA_FORMS = {
     "authenticate": "controlplane.console.account.forms.CodeToSignIn",
     "reauthenticate": "controlplane.console.account.forms.CodeAgain",
 }
+SOCIALACCOUNT_ADAPTER = "controlplane.console.account.sso.SocialAdapter"
+SOCIALACCOUNT_STORE_TOKENS = False
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = False  # an address at a provider opens nothing here
 MFA_ADAPTER = "tenants.factors.FactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn"]  # no recovery codes: a lost factor is reset beside the database
 MFA_PASSKEY_LOGIN_ENABLED = True
@@ -256,6 +259,9 @@ SPECTACULAR_SETTINGS = {
         "OutcomeAnswerEnum": "controlplane.api.reconcile.ANSWERS",
         "AttentionAnswerEnum": "workflows.services.ANSWERS",
         "SimulationStateEnum": "controlplane.api.simulations.STATES",
+        "MemberRoleEnum": "controlplane.api.people.ROLES",
+        "MachineKindEnum": "controlplane.api.machines.MACHINES",
+        "MachineRoleEnum": "controlplane.api.machines.MACHINE_ROLES",
         "PolicyDraftStateEnum": "controlplane.api.policy_drafts.STATES",
     },
     "POSTPROCESSING_HOOKS": [

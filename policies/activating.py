@@ -70,7 +70,7 @@ def activate_ready(*, ready: Ready, actor: Actor) -> Activation:
 
 def _require_leave(draft: Draft, actor: Actor) -> None:
     places.environment(actor, draft.environment_id)
-    require(actor, Perm.ACTIVATE_POLICY, draft.environment.workspace_id)
+    require(actor, Perm.ACTIVATE_POLICY, draft.environment.workspace_id, draft.environment_id)
     if draft.state != DraftState.APPROVED:
         raise DraftClosed(f"the draft is {draft.state.lower()}, not approved")
 

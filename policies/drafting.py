@@ -170,7 +170,7 @@ def _begun(environment_id: UUID | None, pack: str, actor: Actor) -> Draft:
     if environment_id is None:
         raise Invalid("name the environment", field="environment")
     environment = places.environment(actor, environment_id)
-    require(actor, Perm.AUTHOR_POLICY, environment.workspace_id)
+    require(actor, Perm.AUTHOR_POLICY, environment.workspace_id, environment.pk)
     if not authoring.allowed_name(pack):
         raise Invalid("a pack has small letters, digits and _, and no name of Interlock's own", field="pack")
     seq, _ = publishing.standing_packs(environment_id)
@@ -248,7 +248,7 @@ def _mine(draft_id: UUID, actor: Actor, perm: Perm) -> Draft:
 
 def _require(draft: Draft, actor: Actor, perm: Perm) -> None:
     places.environment(actor, draft.environment_id)
-    require(actor, perm, draft.environment.workspace_id)
+    require(actor, perm, draft.environment.workspace_id, draft.environment_id)
 
 
 def _require_revision(draft: Draft, revision: int | None) -> None:

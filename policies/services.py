@@ -156,4 +156,4 @@ def _require_policy_right(environment_id: UUID, actor: Actor, *perms: Perm) -> N
     if environment is None:
         raise NotFound
     for perm in perms:
-        require(actor, perm, environment.workspace_id)
+        require(actor, perm, environment.workspace_id, environment.pk)

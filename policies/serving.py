@@ -104,7 +104,7 @@ def _require_server(environment_id: UUID, actor: Actor) -> None:
     environment = Environment.objects.filter(pk=environment_id).first()
     if environment is None:
         raise NotFound
-    require(actor, Perm.SERVE_POLICY, environment.workspace_id)
+    require(actor, Perm.SERVE_POLICY, environment.workspace_id, environment.pk)
 
 
 def _server_of(document: Mapping[str, Any]) -> str:

@@ -43,7 +43,7 @@ def request(
     environment = Environment.objects.filter(pk=environment_id).first()
     if environment is None:
         raise NotFound
-    require(actor, Perm.AUTHOR_POLICY, environment.workspace_id)
+    require(actor, Perm.AUTHOR_POLICY, environment.workspace_id, environment.pk)
     if not packs:
         raise Invalid("name at least one pack to simulate", field="packs")
     _, standing = publishing.standing_packs(environment_id)

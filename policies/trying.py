@@ -24,7 +24,7 @@ def check_text(*, environment_id: UUID, pack: str, text: PackSource, actor: Acto
     """The report that a draft of this pack would get on top of what is active now. Needs AUTHOR_POLICY."""
     with transaction.atomic():
         environment = places.environment(actor, environment_id)
-        require(actor, Perm.AUTHOR_POLICY, environment.workspace_id)
+        require(actor, Perm.AUTHOR_POLICY, environment.workspace_id, environment.pk)
         seq, standing = publishing.standing_packs(environment_id)
     texts = {"source": text.source, "data": text.data, "tests": text.tests, "golden": list(text.golden)}
     require_fit(texts, text.version)

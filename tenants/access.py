@@ -35,15 +35,25 @@ def bearer(secret: str) -> Actor:
     tenant_id, token_id = owner
     with scope.enter(tenant_id), transaction.atomic():
         row = ApiToken.objects.select_related("user").get(pk=token_id)
-        member_still = Membership.objects.filter(user_id=row.user_id).exists()
-        alive = row.revoked_at is None and row.expires_at > clock.now() and row.user.is_active
+        behind = {one for one in (row.user_id, row.on_behalf_of_id) if one is not None}
+        members = Membership.objects.filter(user_id__in=behind, user__is_active=True)
+        member_still = members.values("user_id").distinct().count() == len(behind)
+        alive = row.revoked_at is None and row.expires_at > clock.now()
         if not (alive and member_still):
             raise TokenRefused
         seen = row.last_used_at
     if seen is None or clock.now() - seen > timedelta(minutes=1):
         with scope.enter(tenant_id):
             services.note_token_use(token_id=token_id, at=clock.now())
-    return Actor(row.user.kind, row.user_id, tenant_id, row.user.label, "token", token_scopes=frozenset(row.scopes))
+    return Actor(
+        row.user.kind,
+        row.user_id,
+        tenant_id,
+        row.user.label,
+        "token",
+        on_behalf_of=row.on_behalf_of_id,
+        token_scopes=frozenset(row.scopes),
+    )
 
 
 class Organisation(NamedTuple):

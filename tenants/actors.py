@@ -5,6 +5,9 @@ from uuid import UUID, uuid5
 
 _SYSTEM_NAMESPACE = UUID("5b1f1a52-58a3-4c5e-9d5c-0d3f6d2f7c11")
 
+BREAK_GLASS = "break_glass"
+"""The method of a platform operator who looks into a tenant for a stated reason and a limited time."""
+
 
 @dataclass(frozen=True)
 class Actor:

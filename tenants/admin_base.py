@@ -20,8 +20,9 @@ from django.http import Http404, HttpRequest, HttpResponseNotAllowed, HttpRespon
 from django.urls import reverse
 
 from controlplane.lib.errors import DomainError, NotFound
-from tenants import access, permissions, scope
+from tenants import permissions, scope
 from tenants.actors import Actor
+from tenants.doors import signed_in
 from tenants.http import SAFE_METHODS, ConsoleView
 from tenants.roles import Perm
 
@@ -58,7 +59,7 @@ class TenantAdminSite(admin.AdminSite):
     def _enter(self, request: HttpRequest, slug: str, stack: ExitStack) -> None:
         """Actor, scope and permissions of the request; reads get their transaction, verbs open their own."""
         try:
-            actor = access.member(request.user, slug)  # type: ignore[arg-type]
+            actor = signed_in(request.user, request.session, slug)  # type: ignore[arg-type]
         except NotFound as error:
             raise Http404 from error
         stack.enter_context(scope.enter(actor.tenant_id))

@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from controlplane.lib.errors import NotFound
 from tenants import access
 from tenants.actors import Actor
+from tenants.doors import signed_in
 from tenants.errors import TokenRefused
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class SessionAuthentication(DrfSessionAuthentication):
             return None
         slug = request.headers.get("X-Interlock-Tenant", "")
         try:
-            actor = access.member(found[0], slug)
+            actor = signed_in(found[0], request.session, slug)
         except NotFound as error:
             raise AuthenticationFailed("name one of your tenants in X-Interlock-Tenant") from error
         return actor, actor

@@ -65,3 +65,7 @@ class NoSecondFactor(StepUpRequired):
 
 class TooManyProofs(TooMany):
     code, title = "too_many_proofs", "Too many attempts to confirm"
+
+
+class IdentityRefused(Forbidden):
+    code, title = "identity_refused", "The sign-in at your organisation was not accepted"

@@ -18,6 +18,7 @@ class RoleGranted:
     user_id: UUID
     role: str
     workspace_id: UUID
+    environment_id: UUID | None = None
 
 
 @event("member.role_withdrawn")
@@ -26,6 +27,7 @@ class RoleWithdrawn:
     user_id: UUID
     role: str
     workspace_id: UUID
+    environment_id: UUID | None = None
 
 
 @event("token.issued")
@@ -36,6 +38,7 @@ class TokenIssued:
     prefix: str
     scopes: list[str]
     expires_at: str
+    on_behalf_of: UUID | None = None
 
 
 @event("token.revoked")
@@ -45,11 +48,94 @@ class TokenRevoked:
     prefix: str
 
 
+@event("token.rotated")
+@dataclass(frozen=True)
+class TokenRotated:
+    """`old_until`: how long the old one still goes on."""
+
+    token_id: UUID
+    new_token_id: UUID
+    old_until: str
+
+
+@event("service.made")
+@dataclass(frozen=True)
+class ServiceMade:
+    """A service or an agent, and the person who answers for it."""
+
+    identity_id: UUID
+    user_id: UUID
+    name: str
+    kind: str
+    owner_id: UUID
+
+
+@event("service.closed")
+@dataclass(frozen=True)
+class ServiceClosed:
+    identity_id: UUID
+    user_id: UUID
+    tokens_revoked: int
+
+
+@event("break_glass.opened")
+@dataclass(frozen=True)
+class GlassBroken:
+    """A platform operator may look into this tenant until then, for this reason."""
+
+    glass_id: UUID
+    operator_id: UUID
+    reason: str
+    until: datetime
+
+
+@event("break_glass.looked")
+@dataclass(frozen=True)
+class GlassLookedThrough:
+    """A page that the operator opened."""
+
+    glass_id: UUID
+    operator_id: UUID
+    path: str
+
+
+@event("break_glass.closed")
+@dataclass(frozen=True)
+class GlassClosed:
+    """Before its time."""
+
+    glass_id: UUID
+    operator_id: UUID
+
+
 @event("credential.stored")
 @dataclass(frozen=True)
 class CredentialStored:
     name: str
     rotated: bool
+
+
+@event("member.admitted")
+@dataclass(frozen=True)
+class MemberAdmitted:
+    """A person came from the identity provider for the first time."""
+
+    user_id: UUID
+    issuer: str
+    role: str
+
+
+@event("tenant.identity_provider_set")
+@dataclass(frozen=True)
+class IdentityProviderSet:
+    """Where the people of the tenant sign in, as it stands from now on."""
+
+    issuer: str
+    client_id: str
+    step_up: bool
+    step_up_acr: str
+    default_role: str
+    enabled: bool
 
 
 @event("session.opened")

@@ -17,8 +17,9 @@ from rest_framework.views import APIView
 
 from controlplane.lib.errors import NotFound
 from controlplane.lib.logs import bind
-from tenants import access, scope
-from tenants.actors import Actor
+from tenants import breakglass, scope
+from tenants.actors import BREAK_GLASS, Actor
+from tenants.doors import signed_in
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -32,9 +33,11 @@ class ConsoleView(View):
         if not request.user.is_authenticated:
             return redirect_to_login(request.get_full_path())
         try:
-            self.actor = access.member(request.user, kwargs.pop("tenant"))
+            self.actor = signed_in(request.user, request.session, kwargs.pop("tenant"))
         except NotFound as error:
             raise Http404 from error
+        if self.actor.method == BREAK_GLASS:
+            breakglass.note_look(actor=self.actor, path=request.path)
         with ExitStack() as stack:
             stack.enter_context(bind(tenant_id=self.actor.tenant_id, actor_id=self.actor.id))
             stack.enter_context(scope.enter(self.actor.tenant_id))
@@ -67,6 +70,8 @@ class ApiView(APIView):
         super().initial(request, *args, **kwargs)
         if not isinstance(request.auth, Actor):
             raise NotAuthenticated
+        if request.auth.method == BREAK_GLASS:
+            breakglass.note_look(actor=request.auth, path=request.path)
         self._stack.enter_context(bind(tenant_id=request.auth.tenant_id, actor_id=request.auth.id))
         self._stack.enter_context(scope.enter(request.auth.tenant_id))
         if request.method in SAFE_METHODS and self.reads_in_transaction:

@@ -1,12 +1,14 @@
 """May this actor do that in this workspace? Answered from django-guardian's rows, inside the tenant's scope."""
 
+from typing import Any, TypeVar
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Exists, Manager, Model, OuterRef, QuerySet
 
-from tenants.actors import Actor
+from tenants import roles
+from tenants.actors import BREAK_GLASS, Actor
 from tenants.errors import PermissionMissing
-from tenants.models import WorkspaceUserPermission
+from tenants.models import EnvironmentUserPermission, Workspace, WorkspaceUserPermission
 from tenants.roles import ROLE_PERMISSIONS, Perm, Role
 
 __all__ = [
@@ -21,55 +23,84 @@ __all__ = [
     "require",
 ]
 
+R = TypeVar("R", bound=Model)
+
 
 def granted(actor: Actor) -> QuerySet[WorkspaceUserPermission]:
     """The enforcement point of API and console: who may do what to which resource. Every answer below starts from
     these rows, and no page, route or command answers before one of them was asked (tests/invariants)."""
-    return WorkspaceUserPermission.objects.filter(user_id=actor.id)
+    return _shared(actor, WorkspaceUserPermission.objects)
 
 
-def held(actor: Actor, workspace_id: UUID) -> frozenset[Perm]:
-    """Everything the actor may do in the workspace; a token may narrow it, nothing widens it."""
-    return _named(actor, granted(actor).filter(content_object_id=workspace_id))
+def granted_in_environments(actor: Actor) -> QuerySet[EnvironmentUserPermission]:
+    """The same for roles that were given for one environment."""
+    return _shared(actor, EnvironmentUserPermission.objects)
+
+
+def _shared(actor: Actor, rows: "Manager[R]") -> "QuerySet[R]":
+    """The actor's rows; those of a token that acts for somebody only as far as that person holds the same today."""
+    mine = rows.filter(user_id=actor.id)
+    if actor.method != "token" or actor.on_behalf_of is None:
+        return mine
+    theirs = rows.filter(
+        user_id=actor.on_behalf_of, content_object=OuterRef("content_object"), permission=OuterRef("permission")
+    )
+    return mine.filter(Exists(theirs))
+
+
+def held(actor: Actor, workspace_id: UUID, environment_id: UUID | None = None) -> frozenset[Perm]:
+    """Everything the actor may do in the workspace, or there in one environment; a token may narrow it, nothing
+    widens it."""
+    names = _codenames(granted(actor).filter(content_object_id=workspace_id))
+    if environment_id is not None:
+        names |= _codenames(granted_in_environments(actor).filter(content_object_id=environment_id))
+    return _narrowed(actor, names)
 
 
 def held_anywhere(actor: Actor) -> frozenset[Perm]:
-    """Everything the actor may do in at least one workspace of the tenant."""
-    return _named(actor, granted(actor))
+    """Everything the actor may do in at least one workspace of the tenant, and not only in one environment."""
+    return _narrowed(actor, _codenames(granted(actor)))
 
 
 def held_by_workspace(actor: Actor) -> dict[UUID, frozenset[Perm]]:
     """The same for every workspace in which the actor may do anything, in one query."""
+    if actor.method == BREAK_GLASS:
+        return dict.fromkeys(Workspace.objects.values_list("id", flat=True), roles.BREAK_GLASS)
     found: dict[UUID, set[str]] = {}
     for workspace_id, codename in granted(actor).values_list("content_object_id", "permission__codename"):
         found.setdefault(workspace_id, set()).add(codename)
     return {workspace_id: _narrowed(actor, names) for workspace_id, names in found.items()}
 
 
-def _named(actor: Actor, rows: QuerySet[WorkspaceUserPermission]) -> frozenset[Perm]:
-    return _narrowed(actor, set(rows.values_list("permission__codename", flat=True)))
+def _codenames(rows: "QuerySet[Any]") -> set[str]:
+    return set(rows.values_list("permission__codename", flat=True))
 
 
 def _narrowed(actor: Actor, codenames: set[str]) -> frozenset[Perm]:
+    """Whoever broke the glass looks, whatever rows there are; everybody else has what the rows say."""
+    if actor.method == BREAK_GLASS:
+        return roles.BREAK_GLASS
     names = codenames & {perm.value for perm in Perm}
     if actor.token_scopes is not None:
         names &= actor.token_scopes
     return frozenset(Perm(name) for name in names)
 
 
-def holds(actor: Actor, perm: Perm, workspace_id: UUID) -> bool:
-    return perm in held(actor, workspace_id)
+def holds(actor: Actor, perm: Perm, workspace_id: UUID, environment_id: UUID | None = None) -> bool:
+    return perm in held(actor, workspace_id, environment_id)
 
 
 def holds_anywhere(actor: Actor, perm: Perm) -> bool:
     """True when the actor holds the permission in any workspace of the tenant (tenant-wide matters)."""
+    if actor.method == BREAK_GLASS:
+        return perm in roles.BREAK_GLASS
     if actor.token_scopes is not None and perm.value not in actor.token_scopes:
         return False
     return granted(actor).filter(permission__codename=perm.value).exists()
 
 
-def require(actor: Actor, perm: Perm, workspace_id: UUID | None = None) -> None:
+def require(actor: Actor, perm: Perm, workspace_id: UUID | None = None, environment_id: UUID | None = None) -> None:
     """Raises PermissionMissing. Without a workspace the permission must be held somewhere in the tenant."""
-    allowed = holds_anywhere(actor, perm) if workspace_id is None else holds(actor, perm, workspace_id)
+    allowed = holds(actor, perm, workspace_id, environment_id) if workspace_id else holds_anywhere(actor, perm)
     if not allowed:
         raise PermissionMissing(f"{actor.label} lacks the permission “{perm.label}” here", permission=perm.value)

@@ -35,6 +35,7 @@ class Role(StrEnum):
     VIEWER = "viewer"
     OPERATOR = "operator"
     APPROVER = "approver"
+    SENIOR_APPROVER = "senior_approver"
     POLICY_AUTHOR = "policy_author"
     AUDITOR = "auditor"
     ADMIN = "admin"
@@ -47,12 +48,20 @@ class Role(StrEnum):
 
 
 _VIEW = frozenset({Perm.VIEW, Perm.VIEW_COSTS})
+_APPROVE = _VIEW | {Perm.VIEW_PAYLOADS, Perm.APPROVE, Perm.ENGAGE_HALT, Perm.RELEASE_HALT}
+
+OF_ENVIRONMENT = frozenset({Perm.START_RUN, Perm.OPERATE, Perm.AUTHOR_POLICY, Perm.ACTIVATE_POLICY, Perm.SERVE_POLICY})
+"""What a role that is given for one environment allows only there; beside it, it lets one look at the workspace."""
+
+BREAK_GLASS = _VIEW | {Perm.VIEW_PAYLOADS}
+"""What a platform operator may do in a tenant, while the glass is broken: look."""
 
 ROLE_PERMISSIONS: Mapping[Role, frozenset[Perm]] = MappingProxyType(
     {
         Role.VIEWER: _VIEW,
         Role.OPERATOR: _VIEW | {Perm.VIEW_PAYLOADS, Perm.START_RUN, Perm.OPERATE, Perm.ENGAGE_HALT, Perm.RELEASE_HALT},
-        Role.APPROVER: _VIEW | {Perm.VIEW_PAYLOADS, Perm.APPROVE, Perm.ENGAGE_HALT, Perm.RELEASE_HALT},
+        Role.APPROVER: _APPROVE,
+        Role.SENIOR_APPROVER: _APPROVE | {Perm.APPROVE_HIGH},
         Role.POLICY_AUTHOR: _VIEW | {Perm.AUTHOR_POLICY},
         Role.AUDITOR: _VIEW | {Perm.VIEW_PAYLOADS, Perm.EXPORT_EVIDENCE},
         Role.ADMIN: frozenset(Perm) - {Perm.APPROVE, Perm.APPROVE_HIGH, Perm.SERVE_POLICY},

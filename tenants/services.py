@@ -1,4 +1,4 @@
-"""Verbs on tenants, members and tokens."""
+"""Verbs on tenants, members and tokens; those on roles stand in `granting`."""
 
 import hashlib
 import secrets
@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.contrib.auth.models import Permission
 from django.db import connection, transaction
-from guardian.shortcuts import assign_perm
 
 from controlplane.lib import clock, ids
 from controlplane.lib.errors import Conflict, Invalid, NotFound
 from tenants import ports, scope
 from tenants.actors import Actor
 from tenants.errors import PermissionMissing
-from tenants.events import RoleGranted, RoleWithdrawn, TenantCreated, TokenIssued, TokenRevoked
-from tenants.models import ApiToken, Environment, Membership, Tenant, User, Workspace, WorkspaceUserPermission
-from tenants.permissions import Perm, require
-from tenants.roles import ROLE_PERMISSIONS, Role
+from tenants.events import TenantCreated, TokenIssued, TokenRevoked
+from tenants.granting import grant_role, require_admin, withdraw_role
+from tenants.models import ApiToken, Environment, Membership, Tenant, User, Workspace
+from tenants.roles import Perm
+
+__all__ = ["grant_role", "withdraw_role"]
 
 TOKEN_PREFIX = "il_"  # noqa: S105 - a recognisable prefix, not a secret
 LONGEST_TOKEN = timedelta(days=366)
@@ -61,37 +61,6 @@ def create_user(*, username: str, password: str | None, name: str, kind: str = U
     return user
 
 
-@transaction.atomic(durable=True)
-def grant_role(*, user_id: UUID, role: Role, workspace_id: UUID, actor: Actor) -> Membership:
-    """Make the user a member in that role: one guardian permission per member of the role's set."""
-    _require_admin(actor, workspace_id)
-    workspace = Workspace.objects.get(pk=workspace_id)
-    user = User.objects.get(pk=user_id)
-    membership, _ = Membership.objects.get_or_create(user=user, workspace=workspace, role=role)
-    for perm in ROLE_PERMISSIONS[role]:
-        assign_perm(f"tenants.{perm.value}", user, workspace)
-    ports.record.get()(RoleGranted(user.id, role, workspace.id), actor=actor, workspace_id=workspace.id)
-    return membership
-
-
-@transaction.atomic(durable=True)
-def withdraw_role(*, membership_id: UUID, actor: Actor) -> None:
-    """Take a role back; permissions that another role of the user still gives stay."""
-    membership = Membership.objects.filter(pk=membership_id).first()
-    if membership is None:
-        raise NotFound
-    _require_admin(actor, membership.workspace_id)
-    user_id, workspace_id, role = membership.user_id, membership.workspace_id, Role(membership.role)
-    membership.delete()
-    left = Membership.objects.filter(user_id=user_id, workspace_id=workspace_id).values_list("role", flat=True)
-    kept = {perm.value for other in left for perm in ROLE_PERMISSIONS[Role(other)]}
-    gone = Permission.objects.exclude(codename__in=kept)
-    WorkspaceUserPermission.objects.filter(
-        user_id=user_id, content_object_id=workspace_id, permission__in=gone
-    ).delete()
-    ports.record.get()(RoleWithdrawn(user_id, role, workspace_id), actor=actor, workspace_id=workspace_id)
-
-
 @dataclass(frozen=True)
 class NewToken:
     """The only time that the token itself is seen."""
@@ -101,11 +70,19 @@ class NewToken:
 
 
 @transaction.atomic(durable=True)
-def issue_token(*, user_id: UUID, name: str, scopes: list[str], lives: timedelta, actor: Actor) -> NewToken:
+def issue_token(
+    *,
+    user_id: UUID,
+    name: str,
+    scopes: list[str],
+    lives: timedelta,
+    actor: Actor,
+    on_behalf_of: UUID | None = None,
+) -> NewToken:
     """A bearer token for a member; at most a year; scopes are permission names that it may use. Whoever signs in with a
-    token hands on no more than that token has."""
+    token hands on no more than that token has. `on_behalf_of`: a machine's token that acts for this person."""
     if actor.id != user_id:
-        _require_admin(actor, None)
+        require_admin(actor, None)
     if actor.token_scopes is not None and not set(scopes) <= actor.token_scopes:
         raise PermissionMissing("a token cannot give another one more than it has itself")
     unknown = sorted(set(scopes) - {p.value for p in Perm})
@@ -113,8 +90,18 @@ def issue_token(*, user_id: UUID, name: str, scopes: list[str], lives: timedelta
         raise Invalid(f"scopes are permission names; unknown: {', '.join(unknown) or 'none given'}", field="scopes")
     if not timedelta(0) < lives <= LONGEST_TOKEN:
         raise Invalid("a token lives up to 366 days", field="expires_in_days")
-    if not Membership.objects.filter(user_id=user_id).exists():
+    member = Membership.objects.select_related("user").filter(user_id=user_id).first()
+    if member is None:
         raise Invalid("the user is not a member of this tenant", field="user")
+    if on_behalf_of is not None:
+        _check_principal(member.user, on_behalf_of)
+    return new_token(user_id=user_id, name=name, scopes=scopes, lives=lives, on_behalf_of=on_behalf_of, actor=actor)
+
+
+def new_token(
+    *, user_id: UUID, name: str, scopes: list[str], lives: timedelta, on_behalf_of: UUID | None, actor: Actor
+) -> NewToken:
+    """The same inside an open transaction whose verb has asked whether the actor may."""
     secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
     row = ApiToken.objects.create(
         user_id=user_id,
@@ -123,10 +110,18 @@ def issue_token(*, user_id: UUID, name: str, scopes: list[str], lives: timedelta
         digest=token_digest(secret),
         scopes=sorted(set(scopes)),
         expires_at=clock.now() + lives,
+        on_behalf_of_id=on_behalf_of,
     )
-    expires = row.expires_at.isoformat()
-    ports.record.get()(TokenIssued(row.id, user_id, row.prefix, row.scopes, expires), actor=actor)
+    told = TokenIssued(row.id, user_id, row.prefix, row.scopes, row.expires_at.isoformat(), on_behalf_of)
+    ports.record.get()(told, actor=actor)
     return NewToken(row, secret)
+
+
+def _check_principal(machine: User, person_id: UUID) -> None:
+    """Only a machine acts for somebody, and only for a person of this tenant."""
+    person = Membership.objects.filter(user_id=person_id, user__kind=User.Kind.HUMAN).exists()
+    if machine.kind == User.Kind.HUMAN or not person:
+        raise Invalid("a service or agent acts for a person of this tenant", field="on_behalf_of")
 
 
 @transaction.atomic(durable=True)
@@ -135,7 +130,7 @@ def revoke_token(*, token_id: UUID, actor: Actor) -> ApiToken:
     if row is None:
         raise NotFound
     if row.user_id != actor.id:
-        _require_admin(actor, None)
+        require_admin(actor, None)
     if row.revoked_at is None:
         row.revoked_at = clock.now()
         row.save(update_fields=["revoked_at"])
@@ -182,13 +177,6 @@ def note_token_use(*, token_id: UUID, at: datetime) -> None:
     unused = ApiToken.objects.filter(pk=token_id, last_used_at=None)
     if not unused.update(last_used_at=at):
         ApiToken.objects.filter(pk=token_id, last_used_at__lt=stale).update(last_used_at=at)
-
-
-def _require_admin(actor: Actor, workspace_id: UUID | None) -> None:
-    """The installer founds a tenant; from then on its administrators decide."""
-    if actor.kind == "system" and actor.label == "installer":
-        return
-    require(actor, Perm.ADMIN, workspace_id)
 
 
 def _route(query: str, argument: str) -> UUID | None:

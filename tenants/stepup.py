@@ -7,36 +7,40 @@ person signed in does not matter: without a proof for this very action digest th
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from allauth.socialaccount.models import SocialAccount
 from django.db import IntegrityError, transaction
 from django.db.models import F, QuerySet, Sum
 
 from controlplane.lib import clock
 from controlplane.lib.canonical import canonical, sha256_hex
 from controlplane.lib.errors import NotFound
-from tenants import factors, ports
+from tenants import factors, ports, sso
 from tenants.actors import Actor
 from tenants.errors import NoSecondFactor, StepUpRefused, StepUpRequired, TooManyProofs
 from tenants.events import StepUpFailed, StepUpProved
-from tenants.models import StepUp, StepUpChallenge
+from tenants.models import IdentityProvider, StepUp, StepUpChallenge
 
 VALID = timedelta(minutes=5)
 MOST_PER_CHALLENGE = 5
 MOST_LATELY = 10
 LATELY = timedelta(minutes=15)
+CLOCKS_DIFFER = timedelta(seconds=10)
 _FACTOR = {StepUp.Method.PASSKEY: factors.PASSKEY, StepUp.Method.TOTP: factors.TOTP}
 
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """What a page needs to ask: `passkey` are the options for `navigator.credentials.get`, None without a passkey."""
+    """What a page needs to ask: `passkey` are the options for `navigator.credentials.get`, None without a passkey;
+    `oidc`: a fresh sign-in at the tenant's identity provider is an answer too."""
 
     id: UUID
     action_digest: str
     totp: bool
+    oidc: bool
     passkey: Mapping[str, Any] | None
 
 
@@ -47,7 +51,7 @@ def challenge_of(action_digest: str) -> bytes:
 
 def has_second_factor(user_id: UUID) -> bool:
     """Whether the person could step up at all."""
-    return bool(factors.held(user_id))
+    return bool(factors.held(user_id)) or sso.can_step_up(user_id)
 
 
 def fresh(*, user_id: UUID, action_digest: str, now: datetime) -> StepUp | None:
@@ -64,8 +68,8 @@ def open_challenge(
     A token or a Slack click is an account, not a person who is there: it cannot even ask.
     """
     _require_console(actor)
-    held = factors.held(actor.id)
-    if not held:
+    held, elsewhere = factors.held(actor.id), sso.can_step_up(actor.id)
+    if not held and not elsewhere:
         raise NoSecondFactor
     row = StepUpChallenge.objects.create(
         user_id=actor.id,
@@ -75,7 +79,7 @@ def open_challenge(
         opened_at=clock.now(),
     )
     options = factors.passkey_options(actor.id, challenge_of(action_digest))
-    return Challenge(id=row.pk, action_digest=action_digest, totp=factors.TOTP in held, passkey=options)
+    return Challenge(id=row.pk, action_digest=action_digest, totp=factors.TOTP in held, passkey=options, oidc=elsewhere)
 
 
 def complete_totp(*, challenge_id: UUID, code: str, actor: Actor) -> StepUp:
@@ -99,6 +103,37 @@ def complete_passkey(*, challenge_id: UUID, credential: Mapping[str, Any], actor
     return _answer(made, challenge_id, StepUp.Method.PASSKEY, actor)
 
 
+def complete_oidc(*, challenge_id: UUID, claims: Mapping[str, Any], actor: Actor) -> StepUp:
+    """Answer with the verified claims of an ID token of the tenant's provider, got by `prompt=login&max_age=0`.
+
+    The person must have signed in there after the question was asked: `auth_time` counts, never `iat`. And the
+    token must say that a second factor was used.
+    """
+    _count_attempt(challenge_id, actor)
+    with transaction.atomic(durable=True):
+        challenge = _unanswered(challenge_id, actor)
+        fits = _signed_in_since(challenge.opened_at, claims) and _by_second_factor(actor.id, claims)
+        proof = (
+            canonical([str(claims["iss"]), str(claims["sub"]), claims["auth_time"], claims["nonce"]]) if fits else None
+        )
+        made = _prove(challenge, StepUp.Method.OIDC, proof, None, actor=actor) if proof else None
+    return _answer(made, challenge_id, StepUp.Method.OIDC, actor)
+
+
+def _signed_in_since(asked_at: datetime, claims: Mapping[str, Any]) -> bool:
+    told = claims.get("auth_time")
+    if not isinstance(told, int) or isinstance(told, bool):
+        return False
+    at = datetime.fromtimestamp(told, UTC)
+    return asked_at - CLOCKS_DIFFER <= at <= clock.now() + CLOCKS_DIFFER
+
+
+def _by_second_factor(user_id: UUID, claims: Mapping[str, Any]) -> bool:
+    row = IdentityProvider.objects.filter(enabled=True, step_up=True).first()
+    linked = {"provider": str(row.tenant_id), "uid": str(claims["sub"]), "user_id": user_id} if row else {}
+    return bool(row and SocialAccount.objects.filter(**linked).exists() and sso.says_second_factor(row, claims))
+
+
 def spend(*, user_id: UUID, action_digest: str, now: datetime, passkey_only: bool = False) -> StepUp:
     """Use the proof up, in the deed's open transaction; raises StepUpRequired. Of racing deeds one gets it."""
     rows = _fresh(user_id, action_digest, now)
@@ -111,6 +146,8 @@ def spend(*, user_id: UUID, action_digest: str, now: datetime, passkey_only: boo
 
 def _still_held(row: StepUp) -> bool:
     """A factor that was taken away since proves nothing any more."""
+    if row.method == StepUp.Method.OIDC:
+        return sso.can_step_up(row.user_id)
     return _FACTOR[StepUp.Method(row.method)] in factors.held(row.user_id)
 
 

@@ -29,6 +29,7 @@ GLOBAL_TABLES = {
     "socialaccount_socialaccount",
     "socialaccount_socialapp",
     "socialaccount_socialtoken",
+    "tenants_platformoperator",
     "tenants_user",
     "tenants_user_groups",
     "tenants_user_user_permissions",

@@ -35,7 +35,7 @@ def redrive(*, dead_letter_id: UUID, actor: Actor) -> Run:
 
 def redrive_letter(letter: DeadLetter, *, actor: Actor) -> Run:
     """The same for a letter that the caller has locked, in an open transaction: one new run per letter."""
-    require(actor, Perm.OPERATE, letter.run.workspace_id)
+    require(actor, Perm.OPERATE, letter.run.workspace_id, letter.run.environment_id)
     _require_state(letter, DeadLetterState.OPEN)
     if letter.run.state in OPEN_RUN_STATES:
         raise RunNotWaiting("the run is not over yet: cancel or retry it instead")
@@ -80,7 +80,7 @@ def _locked(dead_letter_id: UUID, actor: Actor) -> DeadLetter:
     letter = lock(dead_letter_id)
     if letter is None or not holds(actor, Perm.VIEW, letter.run.workspace_id):
         raise RunNotFound("there is no such dead letter")
-    require(actor, Perm.OPERATE, letter.run.workspace_id)
+    require(actor, Perm.OPERATE, letter.run.workspace_id, letter.run.environment_id)
     return letter
 
 

@@ -140,7 +140,7 @@ def open_run(run_id: UUID, actor: Actor) -> Run:
     run = locks.open_run(run_id)
     if run is None:
         raise RunNotFound()
-    require(actor, Perm.OPERATE, run.workspace_id)
+    require(actor, Perm.OPERATE, run.workspace_id, run.environment_id)
     return run
 
 

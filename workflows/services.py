@@ -113,7 +113,7 @@ def start_runs(*, starts: Sequence[Start], environment_id: UUID, starter: Actor)
     Needs START_RUN; raises what `start_run` raises.
     """
     environment = Environment.objects.get(pk=environment_id)
-    require(starter, Perm.START_RUN, environment.workspace_id)
+    require(starter, Perm.START_RUN, environment.workspace_id, environment.pk)
     return begin_many([_order(start, environment_id, starter) for start in starts])
 
 

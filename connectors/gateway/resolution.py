@@ -48,7 +48,7 @@ def resolve(*, call_id: UUID, actor: Actor, answer: Answer, note: str = "") -> C
 def _taken(call_id: UUID, answer: Answer, actor: Actor) -> ToolCall:
     """The call under a lease: of two people who answer at once, one gets it."""
     call = locks.get_call(call_id)
-    require(actor, Perm.OPERATE, call.workspace_id)
+    require(actor, Perm.OPERATE, call.workspace_id, call.environment_id)
     if not actor.is_person:
         raise NotReconcilable("a person decides this")
     if answer not in reconciling.lawful(call):

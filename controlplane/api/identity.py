@@ -21,6 +21,9 @@ class NewTokenBody(serializers.Serializer[Any]):
     name = serializers.CharField(max_length=80)
     user = serializers.UUIDField(required=False, help_text="For whom; yourself when left out")
     scopes = serializers.ListField(child=serializers.CharField(), allow_empty=False)
+    on_behalf_of = serializers.UUIDField(
+        required=False, help_text="A person for whom a service or agent acts; it may then no more than they may"
+    )
     expires_in_days = serializers.IntegerField(min_value=1, max_value=366, default=90)
 
 
@@ -33,6 +36,8 @@ class Token(serializers.Serializer[Any]):
     expires_at = serializers.DateTimeField()
     revoked_at = serializers.DateTimeField(allow_null=True)
     last_used_at = serializers.DateTimeField(allow_null=True)
+    on_behalf_of = serializers.UUIDField(allow_null=True)
+    replaced_by = serializers.UUIDField(allow_null=True, help_text="The token that it was rotated to")
     token = serializers.CharField(required=False, help_text="The secret: in the answer to its creation only")
 
 
@@ -45,6 +50,8 @@ def token_of(row: ApiToken) -> dict[str, Any]:
         "prefix": row.prefix,
         "scopes": row.scopes,
         "user": str(row.user_id),
+        "on_behalf_of": str(row.on_behalf_of_id) if row.on_behalf_of_id else None,
+        "replaced_by": str(row.replaced_by) if row.replaced_by else None,
         **shown,
     }
 
@@ -85,6 +92,7 @@ class Tokens(ApiView):
             name=wanted["name"],
             scopes=wanted["scopes"],
             lives=timedelta(days=wanted["expires_in_days"]),
+            on_behalf_of=wanted.get("on_behalf_of"),
             actor=self.actor,
         )
         return Response({**token_of(made.row), "token": made.secret}, status=201)

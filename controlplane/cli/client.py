@@ -43,6 +43,9 @@ class Client:
         answer = self._call("POST", path, json=dict(body), headers={"Idempotency-Key": key or str(uuid.uuid4())})
         return answer.json() if answer.content else {}
 
+    def put(self, path: str, body: Mapping[str, Any]) -> Any:
+        return self._call("PUT", path, json=dict(body)).json()
+
     def download(self, path: str) -> bytes:
         return self._call("GET", path, headers={"Accept": "*/*"}).content
 

@@ -11,6 +11,7 @@ from controlplane.cli import (
     erasures,
     evidence,
     kill,
+    machines,
     notifications,
     output,
     people,
@@ -20,6 +21,7 @@ from controlplane.cli import (
     replay,
     rooms,
     runs,
+    sso,
     workflows,
 )
 from controlplane.cli.exits import CliError, Exit
@@ -46,6 +48,10 @@ policies.app.add_typer(policy_drafts.app)
 policies.app.command("decide-again")(replay.decisions)
 app.add_typer(policies.app, name="policy")
 app.add_typer(policies.app, name="policies", hidden=True)
+app.add_typer(people.app, name="people")
+app.add_typer(machines.services, name="services")
+app.add_typer(machines.glass, name="break-glass")
+app.add_typer(sso.app, name="sso")
 app.add_typer(people.tokens, name="tokens")
 app.add_typer(notifications.app, name="notifications")
 app.add_typer(notifications.rota, name="rota")

@@ -7,12 +7,14 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core import signing
+from django.db import transaction
 from django.http import HttpRequest, HttpResponseBase
 
 from approvals import access, services
 from approvals.types import Channel, Outcome, State, Verdict
 from controlplane.console import diffs
 from controlplane.console.pages import PAGE, Page, older
+from controlplane.console.stepups import Deed, ProvingPage
 from controlplane.lib import clock
 from controlplane.lib.errors import Invalid
 
@@ -37,7 +39,7 @@ class Approvals(Page):
         return {"tabs": TABS, "show": show, "items": items, "older": older(self.query, last)}
 
 
-class Approval(Page):
+class Approval(ProvingPage):
     template_name = "console/approval.html"
     here = "approvals"
 
@@ -53,6 +55,11 @@ class Approval(Page):
             "earlier": [_compared(version, display) for version in item.earlier],
             "seen": signing.dumps([str(self.row_id), clock.now().isoformat()], salt=SEEN),
         }
+
+    def deed(self) -> Deed:
+        with transaction.atomic():
+            asked = access.access_request(self.actor, self.row_id).request
+        return Deed(asked.action_digest, asked.title, asked.workspace_id, asked.run_id)
 
     def act(self, request: HttpRequest) -> HttpResponseBase:
         outcome = services.cast_vote(

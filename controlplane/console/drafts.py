@@ -40,7 +40,9 @@ class Drafts(Page):
         state = self.query.first("state")
         rows = access.drafts(self.actor, state=DraftState(state) if state else None, before=self.cursor, limit=PAGE)
         mine = [
-            row for row in places.environments(self.actor) if holds(self.actor, Perm.AUTHOR_POLICY, row.workspace_id)
+            row
+            for row in places.environments(self.actor)
+            if holds(self.actor, Perm.AUTHOR_POLICY, row.workspace_id, row.pk)
         ]
         return {
             "drafts": rows,

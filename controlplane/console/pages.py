@@ -66,10 +66,10 @@ class Page(ConsoleView):
         with transaction.atomic():
             return self.rendered(self.show({**self.context(), "problem": refusal}, status=refusal.status))
 
-    def also(self, template: str, context: dict[str, Any]) -> HttpResponseBase:
+    def also(self, template: str, context: dict[str, Any], status: int = 200) -> HttpResponseBase:
         """Answer a POST with a page instead of a redirect, for example to ask for a confirmation."""
         with transaction.atomic():
-            return self.rendered(self.show(context, template=template))
+            return self.rendered(self.show(context, status, template))
 
     def to(self, name: str, *args: object) -> HttpResponseBase:
         """Redirect to another page of this tenant."""

@@ -62,7 +62,7 @@ class RunDetail(Page):
     def context(self) -> dict[str, Any]:
         run = access.access_run(self.actor, self.row_id)
         tab = self.query.first("tab") or "timeline"
-        operates = holds(self.actor, Perm.OPERATE, run.workspace_id)
+        operates = holds(self.actor, Perm.OPERATE, run.workspace_id, run.environment_id)
         offered = handling.offered(run, list(run.steps.all())) if operates else {}
         by_hand = access.runbook(self.actor, run)
         return {**frame(run), **offered, "runbook": by_hand, "tab": tab, "tabs": list(TABS), **TABS[tab](self, run)}

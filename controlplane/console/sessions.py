@@ -13,6 +13,7 @@ from django.views import View
 
 from controlplane.console import throttle
 from tenants import access
+from tenants.doors import SSO_TENANT
 
 
 class SignIn(LoginView):  # type: ignore[misc]
@@ -49,7 +50,8 @@ class Organisations(LoginRequiredMixin, View):
     """The start page: straight into the only organisation, a list when there are several or none."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        mine = access.organisations(UUID(str(request.user.pk)))
+        only = request.session.get(SSO_TENANT)
+        mine = [one for one in access.organisations(UUID(str(request.user.pk))) if only in (None, str(one.id))]
         if len(mine) == 1:
             return HttpResponseRedirect(reverse("console:now", args=[mine[0].slug]))
         return render(request, "console/organisations.html", {"organisations": mine})

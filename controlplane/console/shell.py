@@ -33,7 +33,7 @@ NAVIGATION = (
         ("decisions", "l", "Decision log"),
         ("connectors", "c", "Connectors"),
     ),
-    (("costs", "o", "Costs"), ("evidence", "e", "Evidence"), ("halts", "k", "Kill switch")),
+    (("costs", "o", "Costs"), ("evidence", "e", "Evidence"), ("people", "h", "People"), ("halts", "k", "Kill switch")),
 )
 
 

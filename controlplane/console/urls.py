@@ -11,10 +11,12 @@ from controlplane.console import (
     drafts,
     dryruns,
     evidence,
+    glass,
     halt_rules,
     halts,
     notifications,
     now,
+    people,
     policies,
     reconcile,
     replays,
@@ -77,6 +79,9 @@ of_tenant = [
     path("evidence/exports/<uuid:id>/bundle/", evidence.ExportBundle.as_view(), name="export-bundle"),
     path("evidence/events/", evidence.Events.as_view(), name="events"),
     path("evidence/verify/", evidence.Verify.as_view(), name="verify"),
+    path("people/", people.People.as_view(), name="people"),
+    path("people/glass/<uuid:id>/close/", people.CloseGlass.as_view(), name="glass-close"),
+    path("people/<uuid:id>/", people.Person.as_view(), name="person"),
     path("evidence/", evidence.Evidence.as_view(), name="evidence"),
     path("costs/", costs.Costs.as_view(), name="costs"),
     path("halts/", halts.Halts.as_view(), name="halts"),
@@ -90,6 +95,7 @@ of_tenant = [
 
 urlpatterns = [
     path("", sessions.Organisations.as_view(), name="organisations"),
+    path("break-glass/", glass.BreakGlass.as_view(), name="break-glass"),
     path("theme/", themes.Theme.as_view(), name="theme"),
     path("o/<slug:tenant>/", include(of_tenant)),
 ]

@@ -8,7 +8,7 @@ from guardian.models import UserObjectPermissionBase
 from controlplane.lib import ids
 from tenants import scope
 from tenants.models.base import TenantModel, TenantQuerySet, require_transaction
-from tenants.models.places import Workspace
+from tenants.models.places import Environment, Workspace
 from tenants.roles import Role
 
 
@@ -32,15 +32,21 @@ class User(AbstractUser):
 
 
 class Membership(TenantModel):
-    """A user's place in a tenant. The role is applied to the workspace as guardian permissions."""
+    """A user's place in a tenant. The role is applied as guardian permissions to the workspace, or to one environment
+    of it: then what is done to an environment is allowed there only."""
 
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="memberships")
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="memberships")
+    environment = models.ForeignKey(Environment, null=True, on_delete=models.PROTECT, related_name="+")
     role = models.CharField(max_length=24, choices=[(r.value, r.label) for r in Role])
 
     class Meta(TenantModel.Meta):
         constraints = [
-            models.UniqueConstraint(fields=["tenant", "user", "workspace", "role"], name="membership_once"),
+            models.UniqueConstraint(
+                fields=["tenant", "user", "workspace", "environment", "role"],
+                name="membership_once",
+                nulls_distinct=False,
+            ),
             models.UniqueConstraint(fields=["tenant", "id"], name="membership_within_tenant"),
         ]
 
@@ -69,6 +75,30 @@ class WorkspaceUserPermission(UserObjectPermissionBase):
         default_manager_name = "objects"
 
 
+class EnvironmentUserPermissionManager(UserObjectPermissionManager):
+    """guardian's manager, which sees the entered tenant only."""
+
+    def get_queryset(self) -> TenantQuerySet["EnvironmentUserPermission"]:
+        require_transaction()
+        queryset: TenantQuerySet[EnvironmentUserPermission] = TenantQuerySet(self.model, using=self._db)
+        return queryset.filter(tenant_id=scope.current())
+
+
+class EnvironmentUserPermission(UserObjectPermissionBase):
+    """django-guardian's permission of a user on one environment."""
+
+    tenant = models.ForeignKey(
+        "tenants.Tenant", on_delete=models.PROTECT, default=scope.current, related_name="+", editable=False
+    )
+    content_object = models.ForeignKey(Environment, on_delete=models.CASCADE)
+
+    objects: ClassVar[EnvironmentUserPermissionManager] = EnvironmentUserPermissionManager()
+
+    class Meta(UserObjectPermissionBase.Meta):
+        base_manager_name = "objects"
+        default_manager_name = "objects"
+
+
 class ApiToken(TenantModel):
     """A bearer token: only the SHA-256 of it is kept; the prefix makes a leaked one recognisable."""
 
@@ -80,6 +110,14 @@ class ApiToken(TenantModel):
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
+    on_behalf_of = models.ForeignKey(
+        User,
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="It acts for this person and may no more than they may",
+    )
+    replaced_by = models.UUIDField(null=True, help_text="The token that it was rotated to")
 
     class Meta(TenantModel.Meta):
         constraints = [models.UniqueConstraint(fields=["tenant", "id"], name="apitoken_within_tenant")]

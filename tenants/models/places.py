@@ -1,7 +1,7 @@
 from django.db import models
 
 from tenants.models.base import Identified, TenantModel
-from tenants.roles import Perm
+from tenants.roles import OF_ENVIRONMENT, Perm
 
 
 class Tenant(Identified):
@@ -47,6 +47,8 @@ class Environment(TenantModel):
     slug = models.CharField(max_length=16, choices=Slug.choices)
 
     class Meta(TenantModel.Meta):
+        default_permissions = ()
+        permissions = [(perm.value, perm.label) for perm in Perm if perm in OF_ENVIRONMENT]
         constraints = [
             models.UniqueConstraint(fields=["tenant", "workspace", "slug"], name="environment_slug_once"),
             models.UniqueConstraint(fields=["tenant", "id"], name="environment_within_tenant"),

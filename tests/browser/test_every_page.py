@@ -38,6 +38,7 @@ PAGES = [
     "/o/a/evidence/",
     "/o/a/evidence/events/",
     "/o/a/evidence/verify/",
+    "/o/a/people/",
     "/o/a/halts/",
 ]
 
@@ -52,6 +53,7 @@ def full(world: SimpleNamespace) -> list[str]:
         *explained(world),
         *drafted(world),
         f"/o/a/runs/{run.id}/replay/",
+        f"/o/a/people/{world.a.bob.id}/",
         f"/o/a/workflows/{run.version_id}/",
         f"/o/a/workflows/{run.version_id}/try/",
         f"/o/a/approvals/{request.id}/",

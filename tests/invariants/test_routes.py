@@ -33,12 +33,16 @@ NOT_A_TENANTS = {
     "login/": "for everybody",
     "login/code/": "the second stage of signing in",
     "login/passkey/": "for everybody",
+    "login/sso/": "for everybody",
+    "login/sso/<slug:provider_id>/": "the door of a tenant; tests/integration/console/test_sso.py",
+    "login/sso/<slug:provider_id>/callback/": "the door of a tenant; tests/integration/console/test_sso.py",
     "logout/": "ends one's own session",
     "account/": "one's own account",
     "account/password/": "one's own account",
     "account/prove/password/": "one's own account",
     "account/prove/code/": "one's own account",
     "account/prove/passkey/": "one's own account",
+    "account/prove/organisation/": "one's own account",
     "account/code/add/": "one's own account",
     "account/code/remove/": "one's own account",
     "account/passkeys/": "one's own account",
@@ -46,6 +50,7 @@ NOT_A_TENANTS = {
     "account/passkeys/<int:pk>/remove/": "one's own account; tests/integration/console/test_second_factors.py",
     "account/sessions/": "one's own sessions",
     "theme/": "a cookie of one's own",
+    "break-glass/": "for platform operators; tests/integration/console/test_break_glass.py",
     "csp-report/": "a browser reports what it blocked",
     "v1/openapi.json": "the public description of the API",
     "v1/schemas": "describes our documents, holds nothing of a tenant",
@@ -72,6 +77,11 @@ ROW_OF = {
     "halts": "tenants_halt",
     "halt-triggers": "tenants_halttrigger",
     "triggers": "tenants_halttrigger",
+    "people": "tenants_membership.user_id",
+    "memberships": "tenants_membership",
+    "services": "tenants_serviceidentity",
+    "break-glass": "tenants_breakglass",
+    "glass": "tenants_breakglass",
     "policies": "tenants_environment",
     "policy-activations": "policies_activation",
     "policy-drafts": "policies_draft",
@@ -88,7 +98,7 @@ ROW_OF = {
     "exports": "evidence_exportjob",
     "logs": "evidence_loghead",
 }
-"""Which table's row a parameter means, by the path segment before it."""
+"""Which table's row a parameter means, by the path segment before it; after a dot its column, when not the id."""
 
 BODY = {
     "verdict": "approve",
@@ -103,6 +113,7 @@ BODY = {
     "environment": "prod",
     "trigger": {},
     "name": "x",
+    "role": "viewer",
     "scopes": ["view"],
     "packs": {"x": {"source": "package interlock.packs.x"}},
     "pack": "x",
@@ -135,9 +146,10 @@ def _fill(route: str, world: SimpleNamespace, admin: psycopg.Connection, slug: s
     while match := re.search(r"([\w-]+)/<(?:\w+:)?(\w+)>", path):
         table = ROW_OF.get(match[1])
         assert table, f"{route}: say in ROW_OF which table's row <{match[2]}> means after {match[1]}/"
+        table, _, column = table.partition(".")
         found = admin.execute(
-            sql.SQL("SELECT id FROM {} WHERE {} = %s LIMIT 1").format(
-                sql.Identifier(table), sql.Identifier(owner_column(table))
+            sql.SQL("SELECT {} FROM {} WHERE {} = %s LIMIT 1").format(
+                sql.Identifier(column or "id"), sql.Identifier(table), sql.Identifier(owner_column(table))
             ),
             [world.a.tenant.id],
         ).fetchone()

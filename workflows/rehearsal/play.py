@@ -50,7 +50,7 @@ def dry_run(
 def _opened(order: starting.Order) -> tuple[Work, Admission]:
     """The run as it would be started, in memory only, and the policy's word about it."""
     environment = Environment.objects.get(pk=order.environment_id)
-    require(order.starter, Perm.START_RUN, environment.workspace_id)
+    require(order.starter, Perm.START_RUN, environment.workspace_id, environment.pk)
     work = rows_of(order)
     decision = admission.asked([work], decide_many)[0]
     work.run.step_rules = Asked.STEPS in decision.asked

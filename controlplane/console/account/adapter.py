@@ -45,6 +45,9 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return HttpResponseRedirect(reverse("account_login"))
 
     def post_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse:
+        from controlplane.console.account import sso  # allauth loads this module while it loads its own
+
+        sso.remember(request, (kwargs.get("signal_kwargs") or {}).get("sociallogin"))
         used = [str(record["method"]) for record in get_authentication_records(request, user)]
         sessions.note_opened(user=user, methods=used)
         answer: HttpResponse = super().post_login(request, user, **kwargs)

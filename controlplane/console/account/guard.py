@@ -17,7 +17,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import urlencode
 
-from tenants import factors
+from tenants import factors, services
+from tenants.doors import SSO_TENANT
 
 VALID_S = 300
 
@@ -43,7 +44,16 @@ def has_proved(request: HttpRequest) -> bool:
     recent = [one for one in get_authentication_records(request, request.user) if _young(one["at"])]
     if factors.held(UUID(str(request.user.pk))):
         return any(one["method"] == "mfa" for one in recent)
-    return any(one["method"] == "password" for one in recent)
+    return any(one["method"] == "password" for one in recent) or _fresh_at_own_provider(request)
+
+
+def _fresh_at_own_provider(request: HttpRequest) -> bool:
+    """Somebody without a password here who has just signed in at the only organisation they belong to. Who belongs to
+    several has a factor that opens them all, so one organisation's provider cannot vouch for it."""
+    at, door = request.session.get("sso.auth_time"), request.session.get(SSO_TENANT)
+    mine = [str(tenant_id) for tenant_id, _ in services.tenants_of(UUID(str(request.user.pk)))]
+    young = isinstance(at, int) and _young(at)
+    return young and mine == [door] and not _has_password(request)
 
 
 def where(request: HttpRequest) -> str:
@@ -51,8 +61,16 @@ def where(request: HttpRequest) -> str:
     held = factors.held(UUID(str(request.user.pk)))
     if factors.PASSKEY in held:
         return reverse("mfa_reauthenticate_webauthn")
-    return reverse("mfa_reauthenticate" if held else "account_reauthenticate")
+    if held:
+        return reverse("mfa_reauthenticate")
+    if _has_password(request):
+        return reverse("account_reauthenticate")
+    return reverse("sso_again")
 
 
 def _young(at: float) -> bool:
     return 0 <= time.time() - at <= VALID_S
+
+
+def _has_password(request: HttpRequest) -> bool:
+    return request.user.is_authenticated and request.user.has_usable_password()
