@@ -52,7 +52,8 @@ function digest(state: Int32Array): Bytes {
 function compress(state: Int32Array, words: Int32Array, block: DataView): void {
   for (let at = 0; at < 16; at++) words[at] = block.getInt32(4 * at);
   for (let at = 16; at < 64; at++) {
-    const [near, far] = [words[at - 2]!, words[at - 15]!];
+    const near = words[at - 2]!;
+    const far = words[at - 15]!;
     const one = turned(near, 17) ^ turned(near, 19) ^ (near >>> 10);
     const zero = turned(far, 7) ^ turned(far, 18) ^ (far >>> 3);
     words[at] = (words[at - 16]! + zero + words[at - 7]! + one) | 0;
@@ -63,7 +64,14 @@ function compress(state: Int32Array, words: Int32Array, block: DataView): void {
     const first = (h + one + ((e & f) ^ (~e & g)) + ROUND[at]! + words[at]!) | 0;
     const zero = turned(a, 2) ^ turned(a, 13) ^ turned(a, 22);
     const second = (zero + ((a & b) ^ (a & c) ^ (b & c))) | 0;
-    [h, g, f, e, d, c, b, a] = [g, f, e, (d + first) | 0, c, b, a, (first + second) | 0];
+    h = g;
+    g = f;
+    f = e;
+    e = (d + first) | 0;
+    d = c;
+    c = b;
+    b = a;
+    a = (first + second) | 0;
   }
   [a, b, c, d, e, f, g, h].forEach((word, at) => (state[at] = (state[at]! + word) | 0));
 }
