@@ -175,7 +175,7 @@ def test_without_an_answer_no_step_begins(ruled: Any, monkeypatch: pytest.Monkey
     ruled.publish(CHILD, name="child")
     run = ruled.start(name="child")
     with transaction.atomic():
-        type(run).objects.filter(pk=run.pk).update(step_rules=True, state="RUNNING")
+        type(run).objects.filter(pk=run.pk).update(step_rules=True, state="RUNNING", tape=None)
     from policies.models import Standing
 
     with transaction.atomic():
