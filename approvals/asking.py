@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from approvals import locks, nudges, records
+from approvals import behind, locks, nudges, records
 from approvals.models import ApprovalRequest
 from approvals.settling import move
 from approvals.types import RULES, State, Tier
@@ -76,6 +76,7 @@ def open_request(
         requester_id=requester_id,
         run_starter_id=run_starter_id,
         agent_owner_id=agent_owner_id,
+        also_excluded=behind.people((requester_id, run_starter_id, agent_owner_id)),
         halt_scopes=[list(one) for one in halt_scopes],
     )
     records.tell(records.requested(request, canonical(display)), request, actor)

@@ -16,7 +16,7 @@ from approvals.models import ApprovalRequest, Vote
 from approvals.types import State, Tier
 from controlplane.lib import clock
 from controlplane.lib.registry import Port
-from tenants import scope, services
+from tenants import machines, scope, services
 from tenants.actors import Actor
 from tenants.models import User
 from tenants.roles import Role
@@ -98,6 +98,29 @@ def test_a_machine_with_the_role_of_an_approver_does_not_decide(
     assert (answer.status_code, answer.json()["detail"]) == (403, "Only people decide.")
     assert by_console(request, machine).status_code in (302, 403, 404)
     assert unharmed(request)
+
+
+@pytest.mark.parametrize("part", ["requester_id", "run_starter_id", "agent_owner_id"])
+def test_whoever_answers_for_a_machine_does_not_approve_what_it_asks(
+    world: SimpleNamespace, actor_of: Callable[..., Any], unharmed: Unharmed, part: str
+) -> None:
+    """Bob's service asks, Bob approves: a second account is the same person."""
+    terms = {"kind": "service", "purpose": "tickets", "role": Role.SERVICE, "workspace_id": world.a.workspace.id}
+    with scope.enter(world.a.tenant.id):
+        boss = actor_of(world.a.alice, world.a.tenant)
+        robot = machines.make(name="robot", owner_id=world.a.bob.id, actor=boss, **terms)
+    request = ask(world, **{"agent_owner_id": None, part: robot.user_id})
+    answer = by_api(request, bearer(world, actor_of, world.a.bob))
+    assert (answer.status_code, "You answer for" in answer.json()["detail"]) == (403, True)
+    assert by_console(request, world.a.bob).status_code == 403
+    assert f'name="id" value="{request.pk}"' not in queue_of(world.a.bob)
+    assert unharmed(request)
+
+
+def queue_of(user: Any) -> str:
+    client = Client()
+    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    return client.get("/o/a/approvals/").content.decode()
 
 
 @pytest.mark.parametrize("part", ["requester_id", "run_starter_id", "agent_owner_id"])
