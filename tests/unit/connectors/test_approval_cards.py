@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from connectors.slack.blocks import HEADLINES, MOST_CHANGES, card, reject_modal
+from connectors.slack.blocks import HEADLINES, MOST_CHANGES, Standing, card, reject_modal
 
 HOSTILE = "<!channel> <https://evil.test|Approve> *bold* `x` \u202e"
 
@@ -31,15 +31,10 @@ def display(**changed: Any) -> dict[str, Any]:
     }
 
 
-def made(state: str = "PENDING", *, step_up: bool = False, **changed: Any) -> list[dict[str, Any]]:
-    return card(
-        display=display(**changed),
-        state=state,
-        value="request.digest",
-        console_url="https://cp.test/approvals/1/",
-        step_up=step_up,
-        decided_by=HOSTILE,
-    )
+def made(state: str = "PENDING", *, in_console: bool = False, **changed: Any) -> list[dict[str, Any]]:
+    url = "https://cp.test/approvals/1/"
+    now = Standing(state, "request.digest", url, in_console, decided_by=HOSTILE, terms=HOSTILE)
+    return card(display(**changed), now)
 
 
 def text_objects(value: Any) -> Iterator[dict[str, Any]]:
@@ -80,7 +75,7 @@ def test_a_decided_card_has_no_buttons(state: str) -> None:
 
 
 def test_a_request_that_needs_step_up_is_decided_in_the_console() -> None:
-    assert set(buttons(made(step_up=True))) == {"open_console"}
+    assert set(buttons(made(in_console=True))) == {"open_console"}
 
 
 def test_a_long_diff_says_how_much_is_not_shown() -> None:
