@@ -7,7 +7,7 @@ from django.contrib.auth.models import Permission
 from django.db import transaction
 from guardian.shortcuts import assign_perm
 
-from controlplane.lib.errors import Invalid, NotFound
+from controlplane.lib.errors import Conflict, Invalid, NotFound
 from tenants import ports
 from tenants.actors import Actor
 from tenants.events import RoleGranted, RoleWithdrawn
@@ -54,6 +54,7 @@ def withdraw_role(*, membership_id: UUID, actor: Actor) -> None:
     if membership is None:
         raise NotFound
     require_admin(actor, membership.workspace_id)
+    _keep_an_administrator(membership)
     membership.delete()
     _sweep(membership)
     told = RoleWithdrawn(membership.user_id, Role(membership.role), membership.workspace_id, membership.environment_id)
@@ -76,6 +77,14 @@ def perms_of(role: Role, environment_id: UUID | None) -> frozenset[Perm]:
 def _in_workspace(role: Role, environment_id: UUID | None) -> frozenset[Perm]:
     everything = ROLE_PERMISSIONS[role]
     return everything if environment_id is None else everything & {Perm.VIEW, Perm.VIEW_COSTS, Perm.VIEW_PAYLOADS}
+
+
+def _keep_an_administrator(leaving: Membership) -> None:
+    """Nobody could give a role any more. The rows are locked, so that two who leave at once do not both go."""
+    here = Membership.objects.select_for_update().filter(workspace_id=leaving.workspace_id, role=Role.ADMIN)
+    left = [row for row in here.filter(environment=None, user__is_active=True) if row.pk != leaving.pk]
+    if leaving.role == Role.ADMIN and leaving.environment_id is None and not left:
+        raise Conflict("the last administrator of a workspace stays")
 
 
 def _environment(workspace: Workspace, environment_id: UUID | None, role: Role) -> Environment | None:

@@ -49,6 +49,7 @@ def challenge_of(action_digest: str) -> bytes:
     return hashlib.sha256(action_digest.encode()).digest()
 
 
+@transaction.atomic
 def has_second_factor(user_id: UUID) -> bool:
     """Whether the person could step up at all."""
     return bool(factors.held(user_id)) or sso.can_step_up(user_id)

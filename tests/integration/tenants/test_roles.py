@@ -8,7 +8,7 @@ import pytest
 from django.db import transaction
 from django.test import Client
 
-from controlplane.lib.errors import Invalid, NotFound
+from controlplane.lib.errors import Conflict, Invalid, NotFound
 from tenants import granting, people, scope
 from tenants.actors import Actor
 from tenants.errors import PermissionMissing
@@ -63,6 +63,17 @@ def test_taking_it_back_leaves_what_other_roles_give(a: Any) -> None:
     granting.withdraw_role(membership_id=dev.pk, actor=a.alice)
     assert not OF_ENVIRONMENT & in_environment(a, a.bob, "dev")
     assert in_environment(a, a.bob, "prod") == before >= {Perm.VIEW, Perm.APPROVE}
+
+
+def test_the_last_administrator_stays(a: Any) -> None:
+    with transaction.atomic():
+        alices = Membership.objects.get(user_id=a.alice.id, role="admin").pk
+    with pytest.raises(Conflict):
+        granting.withdraw_role(membership_id=alices, actor=a.alice)
+    give(a, a.bob, Role.ADMIN)
+    granting.withdraw_role(membership_id=alices, actor=a.alice)
+    with transaction.atomic():
+        assert not holds(a.alice, Perm.ADMIN, a.place)
 
 
 def test_a_role_of_the_whole_workspace_is_not_given_for_one_environment(a: Any) -> None:
