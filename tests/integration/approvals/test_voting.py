@@ -27,12 +27,11 @@ from controlplane.lib.canonical import digest
 from controlplane.lib.errors import Invalid
 from evidence.models import Event
 from metering.models import HumanTime
-from tenants import services as tenant_services
 from tenants import stepup
 from tenants.actors import Actor
 from tenants.errors import NoSecondFactor, StepUpRequired
-from tenants.permissions import Perm
-from tenants.roles import ROLE_PERMISSIONS, Role
+from tenants.roles import Role
+from tenants.services import grant_role
 from tests import proving
 
 
@@ -174,14 +173,11 @@ def test_what_is_decided_stays_decided(desk: SimpleNamespace) -> None:
 
 
 @pytest.fixture
-def senior(desk: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> Actor:
+def senior(desk: SimpleNamespace) -> Actor:
     """Carol, who may also decide what is high."""
-    with_high = {**ROLE_PERMISSIONS, Role.AUDITOR: frozenset({Perm.VIEW, Perm.APPROVE, Perm.APPROVE_HIGH})}
-    monkeypatch.setattr(tenant_services, "ROLE_PERMISSIONS", with_high)
     installer = Actor.system(desk.world.a.tenant.id, "installer")
-    tenant_services.grant_role(
-        user_id=desk.carol.id, role=Role.AUDITOR, workspace_id=desk.world.a.workspace.id, actor=installer
-    )
+    workspace = desk.world.a.workspace.id
+    grant_role(user_id=desk.carol.id, role=Role.SENIOR_APPROVER, workspace_id=workspace, actor=installer)
     return desk.carol
 
 

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from approvals import models
 from approvals.errors import ReasonNeeded
 from approvals.models import ApprovalRequest
 from approvals.services import cast_vote
@@ -26,7 +25,7 @@ from policies.types import PackSource
 from tenants import services as people
 from tenants.actors import Actor
 from tenants.errors import StepUpRequired
-from tenants.permissions import ROLE_PERMISSIONS, Perm, Role
+from tenants.permissions import Role
 from tests import gateway_ground as ground
 from tests.integration.connectors.test_gateway_effects import GET, HEADER, UPDATE, _finding, _obligation, _read, _update
 from tests.proving import by_code, by_passkey
@@ -64,12 +63,11 @@ def vote(actor_of: Callable[..., Any]) -> Callable[..., Any]:
     return cast
 
 
-def _senior(side: SimpleNamespace, person: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """This person may decide everything, also what is high."""
-    everything = {**ROLE_PERMISSIONS, Role.AUDITOR: frozenset(Perm)}
-    monkeypatch.setattr(people, "ROLE_PERMISSIONS", everything)
+def _senior(side: SimpleNamespace, person: Any) -> Any:
+    """This person is an auditor, and may decide everything, also what is high."""
     boss = Actor.system(side.tenant.id, "installer")
-    people.grant_role(user_id=person.id, role=Role.AUDITOR, workspace_id=side.workspace.id, actor=boss)
+    for role in (Role.SENIOR_APPROVER, Role.AUDITOR):
+        people.grant_role(user_id=person.id, role=role, workspace_id=side.workspace.id, actor=boss)
     return person
 
 
@@ -163,10 +161,9 @@ def test_a_step_up_is_demanded_even_where_the_rule_names_a_plain_tier(
     vendors: StandIns,
     vote: Callable[..., Any],
     actor_of: Callable[..., Any],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     side = under(STEP_UP)
-    senior = _senior(side, side.carol, monkeypatch)
+    senior = _senior(side, side.carol)
     spec = _update(side, vendors)
     waiting = ground.go(side, spec)
     request = _request(waiting)
@@ -195,22 +192,18 @@ def test_a_plain_approval_that_is_there_already_does_not_satisfy_a_step_up(
     assert (done.state, done.code, ground.writes(vendors)) == (CallState.DENIED, "approval_not_accepted", [])
 
 
-def test_as_many_people_are_asked_as_the_rule_names(
-    under: Under, vendors: StandIns, vote: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_as_many_people_are_asked_as_the_rule_names(under: Under, vendors: StandIns, vote: Callable[..., Any]) -> None:
     three = '{"type": "approval", "tier": "standard", "quorum": 3, "distinct_roles": false, "expires_s": 600}'
     side = under(_finding("REQUIRE_HITL", f"{GET}\n\tcount(input.approvals) == 0", f', "obligations": [{three}]'))
     waiting = ground.go(side, _read(side, vendors))
     for person in (side.bob, side.carol):
         vote(side, waiting.request_id, person)
         assert _again(side, waiting).state is CallState.WAITING_APPROVAL
-    vote(side, waiting.request_id, _senior(side, side.dana, monkeypatch))
+    vote(side, waiting.request_id, _senior(side, side.dana))
     assert _again(side, waiting).state is CallState.SUCCEEDED
 
 
-def test_a_rule_can_ask_for_one_person_of_each_role(
-    under: Under, vendors: StandIns, vote: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_rule_can_ask_for_one_person_of_each_role(under: Under, vendors: StandIns, vote: Callable[..., Any]) -> None:
     both = PLAIN.replace("}", ', "roles": ["approver", "auditor"]}')
     side = under(_finding("REQUIRE_HITL", f"{GET}\n\tcount(input.approvals) == 0", f', "obligations": [{both}]'))
     waiting = ground.go(side, _read(side, vendors))
@@ -218,18 +211,17 @@ def test_a_rule_can_ask_for_one_person_of_each_role(
     for person in (side.bob, side.carol):
         vote(side, waiting.request_id, person)
         assert _again(side, waiting).state is CallState.WAITING_APPROVAL
-    vote(side, waiting.request_id, _senior(side, side.dana, monkeypatch))
+    vote(side, waiting.request_id, _senior(side, side.dana))
     assert _again(side, waiting).state is CallState.SUCCEEDED
 
 
 def test_a_rule_can_ask_for_people_of_different_roles(
-    under: Under, vendors: StandIns, vote: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+    under: Under, vendors: StandIns, vote: Callable[..., Any]
 ) -> None:
     apart = PLAIN.replace("false", "true").replace('"quorum": 1', '"quorum": 2')
     side = under(_finding("REQUIRE_HITL", f"{GET}\n\tcount(input.approvals) == 0", f', "obligations": [{apart}]'))
     waiting = ground.go(side, _read(side, vendors))
-    senior = _senior(side, side.dana, monkeypatch)
-    monkeypatch.setattr(models, "ROLE_PERMISSIONS", people.ROLE_PERMISSIONS)
+    senior = _senior(side, side.dana)
     for person in (side.bob, side.carol):
         vote(side, waiting.request_id, person)
         assert _again(side, waiting).state is CallState.WAITING_APPROVAL
