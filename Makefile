@@ -60,9 +60,9 @@ verifier: $(VENV)/.installed ## the offline verifier as one file, build/interloc
 test: setup browser opa softhsm ## every test, on real PostgreSQL, real OPA, real HTTP, a real browser
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -q -m "not long"
 
-test-faults: setup ## the whole matrix of faults; CASES=n SEED=s for a part of it. Prints its count, writes build/faults.json
+test-faults: setup ## the whole matrix of faults; CASES=n SEED=s for a part of it, ONLY=long without the rest. Prints its count, writes build/faults.json
 	@rm -f build/faults.json
-	@FAULT_CASES=$(or $(CASES),100000) FAULT_SEED=$(or $(SEED),0) $(BIN)/python -m pytest -q tests/faults; \
+	@FAULT_CASES=$(or $(CASES),100000) FAULT_SEED=$(or $(SEED),0) $(BIN)/python -m pytest -q $(if $(ONLY),-m $(ONLY)) tests/faults; \
 	  code=$$?; test ! -f build/faults.json || cat build/faults.json; exit $$code
 
 torture: setup ## 64 writers, 4 sequencers, kill -9 at random; MINUTES=10 WRITERS=64 SEED=0. Writes build/torture.json
