@@ -31,7 +31,7 @@ def test_nobody_is_listed_who_is_not_there() -> None:
 
 
 def test_a_road_that_does_not_lead_to_the_record_is_not_taken_for_one() -> None:
-    assert verbs.records("tenants.services.grant_role")
+    assert verbs.records("tenants.granting.grant_role")
     assert not verbs.records("workflows.locks.claim")
     assert len(verbs.verbs()) > 100
 

@@ -22,7 +22,7 @@ def _statements(work: Callable[[], Any]) -> int:
     with CaptureQueriesContext(connection) as seen:
         done = work()
     assert done.state is CallState.SUCCEEDED, done
-    return sum(not query["sql"].startswith(("SAVEPOINT", "RELEASE")) for query in seen)
+    return sum(not (query["sql"] or "").startswith(("SAVEPOINT", "RELEASE")) for query in seen)
 
 
 def _read(ready: SimpleNamespace, vendors: StandIns) -> Callable[[], Any]:

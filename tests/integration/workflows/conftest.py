@@ -130,6 +130,7 @@ def unruled(world: SimpleNamespace, vendors: StandIns, actor_of: Callable[..., A
             workspace_id=side.workspace.id, source=library.source("itsm-triage"), actor=floor.alice
         )
         yield floor
+    with scope.enter(side.tenant.id):
         replaying.every_run_comes_out_the_same()
 
 

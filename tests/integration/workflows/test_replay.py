@@ -14,12 +14,12 @@ from django.db import connection, transaction
 
 from controlplane.lib.errors import NotFound
 from evidence import access as evidence
-from evidence import sequencing, services, trust
+from evidence import erasing, sequencing, services, trust
 from evidence.verify import bag, container, layout
 from evidence.verify.disclosure import Disclosure
 from policies import packs
 from policies.types import PackSource
-from tenants.models import Payload, Tenant
+from tenants.models import Tenant
 from tests.integration.api.conftest import token  # noqa: F401 - a fixture
 from tests.integration.evidence.conftest import as_sequencer  # noqa: F401 - a fixture
 from workflows import services as workflows
@@ -130,8 +130,7 @@ def _changed(opened: Disclosure, event_id: str) -> Disclosure:
 
 
 def test_what_cannot_be_opened_is_not_covered_and_never_the_same(floor: Any, run: Any) -> None:
-    with transaction.atomic():
-        Payload.objects.all().delete()
+    erasing.shred(run_id=run.pk, reason="asked", actor=floor.alice)
     material = reading.of_run(run.pk)
     assert structural.replay(material).verdict is Verdict.SAME, "the structure is there for ever"
     report = exact.replay(material)
