@@ -30,11 +30,13 @@ AFTER_A_FAULT_S = 1.0
 
 _PUT = "INSERT INTO workflows_wakeup (queue, payload, visible_at) VALUES (%s, %s, now()) RETURNING id"
 _TAKE = """
-UPDATE workflows_wakeup SET visible_at = now() + make_interval(secs => %(retry)s)
- WHERE id IN (SELECT id FROM workflows_wakeup
-               WHERE queue = %(queue)s AND visible_at <= now()
-               ORDER BY visible_at, id LIMIT %(most)s FOR UPDATE SKIP LOCKED)
-RETURNING id, payload
+WITH taken AS MATERIALIZED (
+     SELECT id FROM workflows_wakeup
+      WHERE queue = %(queue)s AND visible_at <= now()
+      ORDER BY visible_at, id LIMIT %(most)s FOR UPDATE SKIP LOCKED)
+UPDATE workflows_wakeup w SET visible_at = now() + make_interval(secs => %(retry)s)
+  FROM taken WHERE w.id = taken.id
+RETURNING w.id, w.payload
 """
 _DONE = "DELETE FROM workflows_wakeup WHERE id = %s"
 _PURGE = "DELETE FROM workflows_wakeup WHERE queue = %s"

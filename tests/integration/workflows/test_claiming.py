@@ -4,11 +4,13 @@ from contextlib import contextmanager
 from datetime import timedelta
 from types import SimpleNamespace
 
+import psycopg
 import pytest
 from django.db import connection, transaction
 
 from controlplane.lib import clock
 from tenants import scope
+from tests import ground
 from tests.running import stopped_run
 from workflows import claiming, locks, wakeups
 from workflows.claiming import Queue
@@ -63,6 +65,18 @@ def test_a_claim_takes_the_oldest_and_gives_each_a_higher_fence(world, waiting):
         assert all(r.lease_until == r.wake_at > clock.now() for r in rows)
     assert sorted(taken()[world.a.tenant.id]) == sorted(ids[3:])
     assert taken() == {}
+
+
+@pytest.mark.parametrize("known", [0, 1, 5], ids=lambda known: f"planned for {known} rows")
+def test_a_claim_takes_no_more_than_asked_whatever_the_plan(committed_db, world, waiting, known):
+    for count in range(6):
+        if count == known:
+            with psycopg.connect(ground.superuser_dsn(committed_db), autocommit=True) as admin:
+                admin.execute("VACUUM ANALYZE workflows_run")
+        if count < 5:
+            waiting(world.a, 1)
+    assert len(Queue().claim(3)[world.a.tenant.id]) == 3
+    assert claiming.make_due(clock.now() + timedelta(days=1), 2) == 2
 
 
 def test_a_thousand_runs_of_one_tenant_do_not_starve_the_one_of_another(world, waiting):
