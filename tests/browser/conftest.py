@@ -32,8 +32,10 @@ def pytest_configure() -> None:
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
+    """Ends with this package: as long as Playwright's loop runs in this thread, Django keeps its connections by
+    context instead of by thread, and other tests would leave some of them open."""
     path = os.environ.get("INTERLOCK_CHROMIUM") or next(filter(None, map(shutil.which, CHROMIUM)), None)
     if path is None:
         pytest.fail("Chromium is missing: `apt-get install chromium`, or set INTERLOCK_CHROMIUM to the path of one.")
