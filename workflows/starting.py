@@ -1,4 +1,4 @@
-"""Starting runs: by a person, a service or a verified webhook, once per key and one at a time per ticket."""
+"""Starting runs, by whomever: once per key and one at a time per ticket."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,9 +7,6 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from connectors import registry
-from connectors.gateway import history
-from connectors.ports import Delivery
 from controlplane.lib import clock, ids
 from controlplane.lib.canonical import canonical, digest, sha256_hex
 from controlplane.lib.errors import LostRace
@@ -26,7 +23,7 @@ from workflows.definition.model import Definition, OnFailure, StepSpec
 from workflows.errors import NotATicket, StartKeyReused, WorkflowUnknown
 from workflows.events import RunStarted
 from workflows.inputs import check_inputs
-from workflows.models import Run, Step, Workflow, WorkflowVersion
+from workflows.models import Run, Step, WorkflowVersion
 from workflows.pinned import pinned
 from workflows.publishing import newest
 from workflows.types import OPEN_RUN_STATES
@@ -120,48 +117,6 @@ def _sketched(order: Order, ground: _Ground) -> tuple[Run, list[Step]]:
     run.pins = ground.pins(definition, version, environment.workspace_id)
     run.tape = [] if ground.keeps_content() else None
     return run, steps_of(run, definition, order.kept)
-
-
-def by_webhook(delivery: Delivery) -> None:
-    """Bound to `connectors.ports.received`: start every workflow of the workspace that waits for this event."""
-    runs = begin_many([_order_of(delivery, version) for version in _listening(delivery)])
-    record = registry.record_of_event(delivery.driver, delivery.event, _event_of(delivery))
-    history.begin(
-        history.Given(run.origin_run_id or run.pk, _names(run), delivery.data_classes, record) for run in runs
-    )
-
-
-def _names(run: Run) -> tuple[str, ...]:
-    """Of the ticket."""
-    return run.ticket_number, run.ticket_id
-
-
-def _order_of(delivery: Delivery, version: WorkflowVersion) -> Order:
-    return Order(
-        workflow=version.workflow.name,
-        environment_id=delivery.environment_id,
-        trigger=_event_of(delivery),
-        starter=delivery.sender,
-        key=f"webhook:{delivery.delivery_id}:{version.workflow.name}",
-        received_at=clock.now(),
-    )
-
-
-def _listening(delivery: Delivery) -> list[WorkflowVersion]:
-    names = Workflow.objects.filter(workspace_id=delivery.workspace_id).values_list("name", flat=True)
-    versions = (newest(delivery.workspace_id, name) for name in names.order_by("name"))
-    return [version for version in versions if version is not None and _waits_for(version, delivery)]
-
-
-def _waits_for(version: WorkflowVersion, delivery: Delivery) -> bool:
-    trigger = pinned(version.pk)[1].trigger
-    return trigger is not None and trigger.connector == delivery.connector and trigger.event == delivery.event
-
-
-def _event_of(delivery: Delivery) -> dict[str, Any]:
-    """What expressions see as `event` and `trigger`: the `data` of a Standard Webhooks body, else all of it."""
-    data = delivery.body.get("data")
-    return data if isinstance(data, dict) else dict(delivery.body)
 
 
 def _draft(order: Order, environment: Environment, version: WorkflowVersion, definition: Definition) -> Run:

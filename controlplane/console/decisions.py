@@ -9,11 +9,11 @@ from django.http import HttpRequest, HttpResponseBase
 
 from connectors import access as connectors
 from controlplane.console import duties, sources
-from controlplane.console.pages import PAGE, Page, older
+from controlplane.console.pages import PAGE, Page, Search, older
 from controlplane.console.querystate import Allowed
 from controlplane.console.statuses import status
 from controlplane.lib import clock
-from controlplane.lib.errors import Invalid, NotFound
+from controlplane.lib.errors import NotFound
 from policies import access, explaining
 from policies.explaining import Explanation, Traced
 from policies.searching import NAMES, Wanted
@@ -31,26 +31,18 @@ FIELDS = (
 )
 
 
-class DecisionLog(Page):
-    """Every search is its address; one that cannot be meant is answered with what is wrong, beside the fields."""
-
+class DecisionLog(Search):
     template_name = "console/decisions.html"
     here = "decisions"
     filters: ClassVar[Allowed] = dict.fromkeys(NAMES)
-
-    def get(self, request: HttpRequest, **_: Any) -> HttpResponseBase:
-        try:
-            return self.show(self.context())
-        except Invalid as refusal:
-            return self.show({**self._form(), "problem": refusal}, status=refusal.status)
 
     def context(self) -> dict[str, Any]:
         wanted = Wanted.read(self.query.chosen)
         rows = access.list_decisions(self.actor, wanted=wanted, before=self.cursor, limit=PAGE)
         last = rows[-1].id if len(rows) == PAGE else None
-        return {**self._form(), "decisions": rows, "older": older(self.query, last)}
+        return {**self.form(), "decisions": rows, "older": older(self.query, last)}
 
-    def _form(self) -> dict[str, Any]:
+    def form(self) -> dict[str, Any]:
         now, query = clock.now(), self.query
         return {
             "effects": [

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
-from controlplane.console.pages import PAGE, Page, older
+from controlplane.console.pages import PAGE, Page, Search, older
 from controlplane.console.querystate import Allowed
 from controlplane.lib.errors import Invalid
 from evidence import access, jobs, services
@@ -31,27 +31,19 @@ class Evidence(Page):
         return {"logs": access.logs(self.actor)}
 
 
-class Events(Page):
-    """Every search is its address; one that cannot be meant is answered with what is wrong, beside the fields."""
-
+class Events(Search):
     template_name = "console/events.html"
     here = "evidence"
     filters: ClassVar[Allowed] = dict.fromkeys(NAMES)
-
-    def get(self, request: HttpRequest, **_: Any) -> HttpResponseBase:
-        try:
-            return self.show(self.context())
-        except Invalid as refusal:
-            return self.show({**self._form(), "problem": refusal}, status=refusal.status)
 
     def context(self) -> dict[str, Any]:
         wanted = Wanted.read(self.query.chosen)
         found = search_evidence(self.actor, wanted=wanted, before=self.cursor, limit=PAGE)
         last = found[-1][0] if len(found) == PAGE else None
         lines = [{**line, "text": json.dumps(line["data"], ensure_ascii=False)} for _, line in found]
-        return {**self._form(), "lines": lines, "older": older(self.query, last)}
+        return {**self.form(), "lines": lines, "older": older(self.query, last)}
 
-    def _form(self) -> dict[str, Any]:
+    def form(self) -> dict[str, Any]:
         return {
             "fields": [(*field, self.query.first(field[0])) for field in FIELDS],
             "logs": [(str(log["id"]), log["label"]) for log in access.logs(self.actor)],

@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from controlplane.console import refusals, shell
 from controlplane.console.querystate import Allowed, QueryState
-from controlplane.lib.errors import DomainError, NotFound
+from controlplane.lib.errors import DomainError, Invalid, NotFound
 from tenants import access
 from tenants.http import ConsoleView
 from tenants.permissions import holds_anywhere
@@ -95,6 +95,20 @@ class Page(ConsoleView):
 
     def may(self, perm: Perm) -> bool:
         return holds_anywhere(self.actor, perm)
+
+
+class Search(Page):
+    """Every search is its address; one that cannot be meant is answered with what is wrong, beside the fields."""
+
+    def get(self, request: HttpRequest, **_: Any) -> HttpResponseBase:
+        try:
+            return self.show(self.context())
+        except Invalid as refusal:
+            return self.show({**self.form(), "problem": refusal}, status=refusal.status)
+
+    def form(self) -> dict[str, Any]:
+        """The fields, as they were filled in."""
+        raise NotImplementedError
 
 
 def older(query: QueryState, last: UUID | None) -> str:

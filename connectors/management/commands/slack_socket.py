@@ -1,5 +1,3 @@
-import signal
-import threading
 from typing import Any
 
 from django.core.management.base import BaseCommand
@@ -7,6 +5,7 @@ from django.db import DatabaseError, connection
 
 from connectors.slack.listening import Switchboard
 from controlplane.lib.logs import get_logger
+from controlplane.lib.stopping import stop_signal
 
 LOOK_EVERY_S = 2.0
 
@@ -17,9 +16,7 @@ class Command(BaseCommand):
     help = "Listen to Slack over lines that this machine opens (Socket Mode). Several may run."
 
     def handle(self, *_: Any, **__: Any) -> None:
-        stop = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stop.set())
+        stop = stop_signal()
         board = Switchboard()
         while not stop.is_set():
             _refresh(board)

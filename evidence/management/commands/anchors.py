@@ -1,5 +1,3 @@
-import signal
-import threading
 from argparse import ArgumentParser
 from typing import Any
 
@@ -9,6 +7,7 @@ from django.db import DatabaseError, connection
 
 from controlplane.lib.errors import DomainError
 from controlplane.lib.logs import get_logger
+from controlplane.lib.stopping import stop_signal
 from evidence import anchors
 
 EVERY_S = 60.0
@@ -28,9 +27,7 @@ class Command(BaseCommand):
         if once:
             self.stdout.write(f"{anchors.run_round()} anchors, cosignatures and deliveries")
             return
-        stop = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stop.set())
+        stop = stop_signal()
         while not stop.is_set():
             _round()
             stop.wait(EVERY_S)

@@ -1,4 +1,3 @@
-import signal
 import threading
 from argparse import ArgumentParser
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from django.db import DatabaseError, connection
 from controlplane.lib import clock
 from controlplane.lib.errors import Unavailable
 from controlplane.lib.logs import get_logger
+from controlplane.lib.stopping import stop_signal
 from evidence import guarding, sequencing
 
 TICK_S = 0.25  # events gather meanwhile: one signature and one set of tree nodes serves them all
@@ -31,17 +31,10 @@ class Command(BaseCommand):
         if once:
             _work_off()
         else:
-            stop = _stop_signal()
+            stop = stop_signal()
             self.stdout.write("sequencing", ending="\n")
             self.stdout.flush()
             _serve(stop)
-
-
-def _stop_signal() -> threading.Event:
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    return stop
 
 
 def _serve(stop: threading.Event) -> None:

@@ -14,7 +14,7 @@ from controlplane.lib import clock
 from controlplane.lib.ids import uuid7
 from policies import packs
 from tests import gateway_ground as ground
-from workflows import library, services, starting
+from workflows import delivered, library, services
 from workflows.models import Run
 from workflows.types import RunState
 
@@ -191,7 +191,7 @@ def test_a_decision_that_arrives_by_webhook_starts_one_review(review: Review) ->
     floor = review.floor
     for delivery_id in (uuid7(), uuid7()):
         with transaction.atomic():
-            starting.by_webhook(
+            delivered.by_webhook(
                 Delivery(
                     delivery_id=delivery_id,
                     endpoint_id=uuid7(),

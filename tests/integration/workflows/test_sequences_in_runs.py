@@ -12,7 +12,7 @@ from controlplane.lib.ids import uuid7
 from policies.types import PackSource
 from tests import gateway_ground as ground
 from tests.integration.workflows.flow import HEAD
-from workflows import services, starting
+from workflows import delivered, services
 from workflows.engine import sub_runs
 from workflows.models import Run, Step
 from workflows.types import RunState
@@ -184,7 +184,7 @@ def _heard(stage: Stage) -> Run:
         data_classes=frozenset({"internal", "personal"}),
     )
     with transaction.atomic():
-        starting.by_webhook(delivery)
+        delivered.by_webhook(delivery)
         return Run.objects.get(workflow_name="told")
 
 

@@ -12,7 +12,7 @@ from controlplane.lib import clock
 from evidence.models import Event
 from tenants.errors import PermissionMissing
 from tests.integration.workflows.double import DONE, at
-from workflows import letters, library, services, starting, sweeping
+from workflows import delivered, letters, library, services, sweeping
 from workflows.definition.findings import DefinitionRefused
 from workflows.errors import (
     ConnectorMissing,
@@ -149,8 +149,8 @@ def test_a_start_without_its_connector_is_refused(unruled):
 
 def test_a_webhook_starts_the_workflows_that_wait_for_it(unruled):
     with transaction.atomic():
-        starting.by_webhook(delivery(unruled))
-        starting.by_webhook(delivery(unruled, event="incident.resolved"))
+        delivered.by_webhook(delivery(unruled))
+        delivered.by_webhook(delivery(unruled, event="incident.resolved"))
     (run,) = runs()
     assert (run.workflow_name, run.ticket_id, run.ticket_number) == ("itsm-triage", SYS_ID, "INC1")
     assert run.starter_method == "webhook"
@@ -159,7 +159,7 @@ def test_a_webhook_starts_the_workflows_that_wait_for_it(unruled):
 def test_a_second_webhook_about_an_open_ticket_starts_nothing(unruled):
     for _ in range(2):
         with transaction.atomic():
-            starting.by_webhook(delivery(unruled))
+            delivered.by_webhook(delivery(unruled))
     assert len(runs()) == 1
 
 

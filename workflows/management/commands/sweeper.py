@@ -1,4 +1,3 @@
-import signal
 import threading
 from argparse import ArgumentParser
 from typing import Any
@@ -6,6 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from controlplane.lib import clock
+from controlplane.lib.stopping import stop_signal
 from workflows.sweeping import CHORES, attempt
 
 TICK_S = 0.25
@@ -22,14 +22,7 @@ class Command(BaseCommand):
             for chore in CHORES:
                 attempt(chore)
         else:
-            _serve(_stop_signal())
-
-
-def _stop_signal() -> threading.Event:
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    return stop
+            _serve(stop_signal())
 
 
 def _serve(stop: threading.Event) -> None:
