@@ -38,8 +38,9 @@ EXCEPTIONS: MappingProxyType[str, frozenset[str]] = MappingProxyType(
     }
 )
 
-# ends of paths of pages that open files of their reader: nothing may leave them, whatever their script wants
-ISOLATED = ("/evidence/verify/",)
+# ends of paths of pages that open files of their reader, and of their script, which is also a worker under a policy of
+# its own: nothing may leave them, whatever the script wants
+ISOLATED = ("/evidence/verify/", "/dist/verify.js")
 CLOSED = MappingProxyType(
     {
         "connect-src": "'none'",
@@ -47,6 +48,8 @@ CLOSED = MappingProxyType(
         "font-src": "'none'",
         "img-src": "data:",
         "manifest-src": "'none'",
+        "worker-src": "'self'",
+        "trusted-types": "htmx verifier",
     }
 )
 

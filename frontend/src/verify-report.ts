@@ -1,7 +1,22 @@
 // The answer in words. What passed, what failed and what could not be checked stand apart: the last is never a pass.
-import { type Finding, type Outcome, type Report, type Verdict } from "../verifier/findings.ts";
-import { Malformed } from "../verifier/malformed.ts";
+import type { Finding, Outcome, Verdict } from "../verifier/findings.ts";
 import { element, inert } from "./verify-elements.ts";
+import type { Refusal } from "./verify-worker.ts";
+
+/** The members of the report, as its JSON has them, that are shown. */
+interface Report {
+  verdict: Verdict;
+  exit: number;
+  assurance: string;
+  events: number;
+  events_claimed: number;
+  disclosed: number;
+  redacted: number;
+  erased: number;
+  note: string;
+  conflicting_notes: string[];
+  findings: Finding[];
+}
 
 type Mark = { tone: string; shape: string; word: string };
 
@@ -21,15 +36,18 @@ const SAYINGS: Record<Verdict, [Mark, string]> = {
   REPLAY_MISMATCH: [FAIL, "The run played again differs from the record."],
 };
 
-const ASSURANCES = [
-  "A0: no more than that the files fit one another",
-  "A1: a trusted key signed it; an operator who holds all keys could still have rewritten it unseen",
-  "A2: and a third party stamped the time",
-  "A3: and it agrees with a head that somebody else remembers",
-  "A4: and others than the operator confirm it, each with a key of their own",
-];
+const ASSURANCES: Record<string, string> = {
+  A0: "A0: no more than that the files fit one another",
+  A1: "A1: a trusted key signed it; an operator who holds all keys could still have rewritten it unseen",
+  A2: "A2: and a third party stamped the time",
+  A3: "A3: and it agrees with a head that somebody else remembers",
+  A4: "A4: and others than the operator confirm it, each with a key of their own",
+};
 
-export function answered(report: Report): HTMLElement[] {
+/** The answer that is told by a report, which is canonical JSON. */
+export function answered(said: Uint8Array): HTMLElement[] {
+  const json = new TextDecoder().decode(said);
+  const report: Report = JSON.parse(json);
   const [mark, saying] = SAYINGS[report.verdict];
   return [
     element("h2", { tabIndex: -1, id: "verdict" }, [shown(mark), ` ${report.verdict}`]),
@@ -38,30 +56,32 @@ export function answered(report: Report): HTMLElement[] {
     ...group(report, "FAIL", FAIL),
     ...group(report, "SKIP", UNCHECKED),
     ...group(report, "PASS", PASS),
-    ...report.conflictingNotes.map((note) => element("pre", {}, [inert(note)])),
-    ...keeping(report),
+    ...report.conflicting_notes.map((note) => element("pre", {}, [inert(note)])),
+    ...keeping(report, json),
   ];
 }
 
 /** Not even a question could be made of what was given. */
-export function unanswered(error: unknown): HTMLElement[] {
-  const words = error instanceof Malformed ? `${error.where}: ${error.message}` : refusal(error);
-  return [
-    element("h2", { tabIndex: -1, id: "verdict" }, [shown(UNCHECKED)]),
-    element("p", { className: "lead", role: "alert" }, [`Nothing was judged. ${inert(words)}.`]),
-  ];
+export function unanswered({ where, message, tooOld }: Refusal): HTMLElement[] {
+  const blamed = where ? `${where}: ${message}` : `The file cannot be read (${message})`;
+  const words = tooOld ? "This browser cannot check Ed25519 signatures; a current one can" : blamed;
+  return unjudged(element("p", { className: "lead", role: "alert" }, [`Nothing was judged. ${inert(words)}.`]));
 }
 
-function refusal(error: unknown): string {
-  const old = error instanceof DOMException && error.name === "NotSupportedError";
-  return old ? "This browser cannot check Ed25519 signatures; a current one can" : `The file cannot be read (${error})`;
+/** Whoever asked has ended it: what was seen so far is no answer. */
+export function stopped(): HTMLElement[] {
+  return unjudged(element("p", { className: "lead" }, ["Nothing was judged. You stopped the check."]));
+}
+
+function unjudged(words: HTMLElement): HTMLElement[] {
+  return [element("h2", { tabIndex: -1, id: "verdict" }, [shown(UNCHECKED)]), words];
 }
 
 function figures(report: Report): HTMLElement {
   const facts = [
     ["Exit code", String(report.exit)],
     ["Assurance", ASSURANCES[report.assurance]!],
-    ["Events", `${report.events} of ${report.eventsClaimed}`],
+    ["Events", `${report.events} of ${report.events_claimed}`],
     ["Content", `${report.disclosed} opened, ${report.redacted} withheld, ${report.erased} erased`],
   ] as const;
   const rows = facts.flatMap(([name, value]) => [element("dt", {}, [name]), element("dd", {}, [value])]);
@@ -85,8 +105,7 @@ function row({ code, where, message }: Finding): HTMLElement {
   return element("li", {}, [element("code", {}, [code]), ` ${inert(message)} `, element("span", { className: "muted" }, [inert(where)])]);
 }
 
-function keeping(report: Report): HTMLElement[] {
-  const json = new TextDecoder().decode(report.json());
+function keeping(report: Report, json: string): HTMLElement[] {
   const saves = [saving("report.json", json, "Save the report")];
   if (report.verdict === "VERIFIED") saves.push(saving("head.note", report.note, "Save this head, to compare next time"));
   return [

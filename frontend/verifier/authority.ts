@@ -60,9 +60,9 @@ export async function checkStatement(dossier: Dossier): Promise<void> {
 }
 
 /** Digests in both directions: nothing changed, nothing removed, nothing added, and the bag fits. */
-export function checkFiles(dossier: Dossier): void {
+export async function checkFiles(dossier: Dossier): Promise<void> {
   const before = dossier.failed;
-  const actual = statement.digests(dossier.members);
+  const actual = await statement.digests(dossier.members);
   const { subjects } = dossier.statement;
   for (const [name, digest] of subjects) {
     if (!actual.has(name)) dossier.fail("FILE-REMOVED", name, "the statement names this file");
@@ -74,7 +74,7 @@ export function checkFiles(dossier: Dossier): void {
       dossier.fail("FILE-ADDED", name, "the statement does not name this file");
     }
   }
-  checkBag(dossier);
+  await checkBag(dossier, actual);
   dossier.conclude("FILES", "bundle", `${subjects.size} files are those that were signed`, before);
 }
 
@@ -126,9 +126,9 @@ async function checkBundleSignature(dossier: Dossier, envelope: dsse.Envelope): 
   dossier.fail("DSSE-KEY", layout.STATEMENT, "no key of the keyring signed the statement");
 }
 
-function checkBag(dossier: Dossier): void {
+async function checkBag(dossier: Dossier, digests: ReadonlyMap<string, string>): Promise<void> {
   const others = new Map([...dossier.members].filter(([name]) => !bag.TAG_FILES.includes(name)));
-  for (const [name, content] of bag.tagFiles(others)) {
+  for (const [name, content] of await bag.tagFiles(others, digests)) {
     const found = dossier.members.get(name);
     if (!found) dossier.fail("FILE-REMOVED", name, "a bag has this file");
     else if (!equal(found, content)) dossier.fail("BAG-DIGEST", name, "the tag file does not fit the payload");

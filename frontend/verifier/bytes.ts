@@ -40,14 +40,26 @@ export function joined(...parts: Uint8Array[]): Bytes {
   return whole;
 }
 
-export const hex = (data: Uint8Array): string => Array.from(data, (byte) => HEX[byte]).join("");
+export function hex(data: Uint8Array): string {
+  let digits = "";
+  for (let at = 0; at < data.length; at++) digits += HEX[data[at]!];
+  return digits;
+}
 
 /** Lower-case hex of `size` bytes. */
 export function unhex(value: unknown, size = 32): Bytes {
   if (typeof value !== "string" || value.length !== 2 * size || !/^[0-9a-f]*$/.test(value)) {
     throw new Malformed("SCHEMA", `${2 * size} lower-case hex digits expected`);
   }
-  return Uint8Array.from({ length: size }, (_, at) => Number.parseInt(value.slice(2 * at, 2 * at + 2), 16));
+  const data = new Uint8Array(size);
+  for (let at = 0; at < size; at++) data[at] = (digit(value, 2 * at) << 4) | digit(value, 2 * at + 1);
+  return data;
+}
+
+/** What a digit of lower-case hex is worth. */
+function digit(value: string, at: number): number {
+  const code = value.charCodeAt(at);
+  return code < 58 ? code - 48 : code - 87;
 }
 
 export function b64(data: Uint8Array): string {

@@ -23,6 +23,11 @@ export interface Question {
   profile: Profile;
 }
 
+export type Onward = (share: number) => void;
+
+const LINES = [layout.LEAVES, layout.EVENTS, layout.DISCLOSURES];
+const TELL_EVERY = 1000;
+
 /** Filled stage by stage; a stage reads only what earlier ones have checked and put here. */
 export class Dossier {
   readonly question: Question;
@@ -37,7 +42,8 @@ export class Dossier {
   /** Roots that a period's leaves were seen to grow the tree to, by size. */
   readonly grown = new Map<number, Bytes>();
   leaves: Leaf[] = [];
-  leafLines: Bytes[] = [];
+  /** The hash of each leaf, as trees take it. */
+  leafHashes: Bytes[] = [];
   events: Event[] = [];
   disclosures: Disclosure[] = [];
   /** When the head of a size existed at the latest, and who says so: of those that the trust file names. */
@@ -45,10 +51,17 @@ export class Dossier {
   /** Who of those cosigned the head of a size. */
   witnesses = new Map<number, Set<string>>();
 
-  constructor(question: Question, members: Files, report: Report) {
+  private readonly onward: Onward;
+  /** Bytes of the files that are read line by line: of all of them, and of those behind us. */
+  private readonly toRead: number;
+  private haveRead = 0;
+
+  constructor(question: Question, members: Files, report: Report, onward: Onward = () => {}) {
     this.question = question;
     this.members = members;
     this.report = report;
+    this.onward = onward;
+    this.toRead = LINES.reduce((sum, name) => sum + (members.get(name)?.length ?? 0), 0);
   }
 
   get claims(): Predicate {
@@ -87,7 +100,13 @@ export class Dossier {
 
   /** Parse a file of one JSON document a line; the last line ends too. */
   parsed<T>(name: string, parse: (line: Bytes) => T): T[] {
-    return linesOf(this.file(name), name).map((line, at) => reading(`${name}:${at + 1}`, parse, line));
+    const file = this.file(name);
+    const documents = linesOf(file, name).map((line, at) => {
+      if (at % TELL_EVERY === 0) this.onward((this.haveRead + line.byteOffset - file.byteOffset) / this.toRead);
+      return reading(`${name}:${at + 1}`, parse, line);
+    });
+    this.haveRead += file.length;
+    return documents;
   }
 }
 

@@ -13,7 +13,7 @@ import type { SignedNote } from "./note.ts";
 /** Read leaves and proofs; what they say is judged against the heads later. */
 export function checkLeavesForm(dossier: Dossier): void {
   dossier.leaves = dossier.parsed(layout.LEAVES, parseLeaf);
-  dossier.leafLines = linesOf(dossier.file(layout.LEAVES), layout.LEAVES);
+  dossier.leafHashes = linesOf(dossier.file(layout.LEAVES), layout.LEAVES).map(merkle.leafHash);
   if (dossier.claims.kind === "period") {
     dossier.frontier = reading(layout.FRONTIER, parseFrontier, dossier.file(layout.FRONTIER));
   } else dossier.proofs = reading(layout.PROOFS, parseProofs, dossier.file(layout.PROOFS));
@@ -70,7 +70,7 @@ export function checkInclusion(dossier: Dossier): void {
     if (!note.continues(leaf.origin, dossier.claims.origin)) {
       dossier.fail("CROSS-TENANT", where, `the leaf is of the log ${leaf.origin}`);
     }
-    checkProof(dossier, leaf, dossier.leafLines[at]!, head, where);
+    checkProof(dossier, leaf, dossier.leafHashes[at]!, head, where);
     if (at > 0) checkNeighbour(dossier, at, where);
   }
   const message = `${dossier.leaves.length} leaves are in the tree of size ${head.size}`;
@@ -183,11 +183,11 @@ function withoutEpoch({ checkpoint }: SignedNote): string {
   return checkpoint.origin.slice(0, Math.max(0, checkpoint.origin.lastIndexOf("/")));
 }
 
-function checkProof(dossier: Dossier, leaf: Leaf, line: Bytes, head: note.Checkpoint, where: string): void {
+function checkProof(dossier: Dossier, leaf: Leaf, hashed: Bytes, head: note.Checkpoint, where: string): void {
   const path = dossier.proofs.get(leaf.index);
   if (!path) {
     dossier.fail("MISSING-PROOF", where, `no proof for leaf ${leaf.index}`);
-  } else if (!merkle.includes(merkle.leafHash(line), leaf.index, head.size, path, head.root)) {
+  } else if (!merkle.includes(hashed, leaf.index, head.size, path, head.root)) {
     dossier.fail("INCLUSION", where, `leaf ${leaf.index} is not in the tree of size ${head.size}`);
   }
 }
@@ -197,7 +197,7 @@ export function checkNeighbour(dossier: Dossier, at: number, where: string): voi
   if (leaf.index <= previous.index) {
     dossier.fail("ORDER", where, `leaf ${leaf.index} stands behind leaf ${previous.index}`);
   }
-  if (leaf.index === previous.index + 1 && !equal(leaf.previous, merkle.leafHash(dossier.leafLines[at - 1]!))) {
+  if (leaf.index === previous.index + 1 && !equal(leaf.previous, dossier.leafHashes[at - 1]!)) {
     dossier.fail("CHAIN", where, `leaf ${leaf.index} is not linked to leaf ${previous.index}`);
   }
   if (note.goesBack(previous.origin, leaf.origin)) {

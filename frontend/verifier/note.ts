@@ -41,6 +41,7 @@ export function logAndEpoch(origin: string): [log: string, epoch: number] {
 
 /** Is `later` the same log, in the same epoch or a later one? */
 export function continues(origin: string, later: string): boolean {
+  if (origin === later) return true;
   const [[log, epoch], [laterLog, laterEpoch]] = [logAndEpoch(origin), logAndEpoch(later)];
   return log === laterLog && epoch <= laterEpoch;
 }

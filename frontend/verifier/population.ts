@@ -66,7 +66,7 @@ function grow(dossier: Dossier, begin: number): boolean {
       dossier.grown.clear();
       return false;
     }
-    merkle.grow(peaks, size, merkle.leafHash(dossier.leafLines[at]!));
+    merkle.grow(peaks, size, dossier.leafHashes[at]!);
     if (wanted.has(size + 1)) dossier.grown.set(size + 1, merkle.rootFromPeaks(peaks));
   }
   return true;

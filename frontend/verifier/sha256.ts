@@ -1,68 +1,73 @@
 // SHA-256 (FIPS 180-4), synchronous: a tree asks for hundreds of thousands of short digests, and a promise for each
-// of them would cost more than the digest.
+// of them would cost more than the digest. One digest is made at a time, so its working space is made once.
 import type { Bytes } from "./bytes.ts";
 
 const PRIMES = firstPrimes(64);
 const ROUND = Int32Array.from(PRIMES, (prime) => fraction(Math.cbrt(prime)));
 const START = Int32Array.from(PRIMES.slice(0, 8), (prime) => fraction(Math.sqrt(prime)));
 
+const state = new Int32Array(8);
+const words = new Int32Array(64);
+const block = new Uint8Array(64);
+
 export function sha256(...parts: Uint8Array[]): Bytes {
-  const state = START.slice();
-  const words = new Int32Array(64);
-  const block = new Uint8Array(64);
-  const view = new DataView(block.buffer);
+  state.set(START);
   let filled = 0;
   let size = 0;
   for (const part of parts) {
+    filled = taken(part, filled);
     size += part.length;
-    for (let at = 0; at < part.length; ) {
-      const taken = Math.min(64 - filled, part.length - at);
-      block.set(part.subarray(at, at + taken), filled);
-      at += taken;
-      filled += taken;
-      if (filled === 64) {
-        compress(state, words, view);
-        filled = 0;
-      }
-    }
   }
-  finish(state, words, block, view, filled, size);
-  return digest(state);
+  finish(filled, size);
+  return digest();
 }
 
-function finish(state: Int32Array, words: Int32Array, block: Uint8Array, view: DataView, filled: number, size: number) {
+/** Compress what is whole; how many bytes of the next block are kept. */
+function taken(part: Uint8Array, filled: number): number {
+  let at = 0;
+  let kept = filled;
+  while (kept + part.length - at >= 64) {
+    if (kept === 0) compress(part, at);
+    else {
+      block.set(part.subarray(at, at + 64 - kept), kept);
+      compress(block, 0);
+    }
+    at += 64 - kept;
+    kept = 0;
+  }
+  while (at < part.length) block[kept++] = part[at++]!;
+  return kept;
+}
+
+function finish(filled: number, size: number): void {
   block[filled] = 0x80;
   block.fill(0, filled + 1);
   if (filled >= 56) {
-    compress(state, words, view);
+    compress(block, 0);
     block.fill(0);
   }
-  view.setUint32(56, Math.floor(size / 2 ** 29));
-  view.setUint32(60, (size << 3) >>> 0);
-  compress(state, words, view);
+  const [high, low] = [Math.floor(size / 2 ** 29), (size << 3) >>> 0];
+  for (let at = 0; at < 4; at++) {
+    block[56 + at] = high >>> (24 - 8 * at);
+    block[60 + at] = low >>> (24 - 8 * at);
+  }
+  compress(block, 0);
 }
 
-function digest(state: Int32Array): Bytes {
+function digest(): Bytes {
   const out = new Uint8Array(32);
-  const view = new DataView(out.buffer);
-  state.forEach((word, at) => view.setInt32(4 * at, word));
+  for (let at = 0; at < 32; at++) out[at] = state[at >> 2]! >>> (24 - 8 * (at & 3));
   return out;
 }
 
-function compress(state: Int32Array, words: Int32Array, block: DataView): void {
-  for (let at = 0; at < 16; at++) words[at] = block.getInt32(4 * at);
-  for (let at = 16; at < 64; at++) {
-    const near = words[at - 2]!;
-    const far = words[at - 15]!;
-    const one = turned(near, 17) ^ turned(near, 19) ^ (near >>> 10);
-    const zero = turned(far, 7) ^ turned(far, 18) ^ (far >>> 3);
-    words[at] = (words[at - 16]! + zero + words[at - 7]! + one) | 0;
-  }
-  let [a, b, c, d, e, f, g, h] = state as unknown as [number, number, number, number, number, number, number, number];
+function compress(data: Uint8Array, from: number): void {
+  schedule(data, from);
+  let a = state[0]!, b = state[1]!, c = state[2]!, d = state[3]!;
+  let e = state[4]!, f = state[5]!, g = state[6]!, h = state[7]!;
   for (let at = 0; at < 64; at++) {
-    const one = turned(e, 6) ^ turned(e, 11) ^ turned(e, 25);
-    const first = (h + one + ((e & f) ^ (~e & g)) + ROUND[at]! + words[at]!) | 0;
-    const zero = turned(a, 2) ^ turned(a, 13) ^ turned(a, 22);
+    const one = ((e >>> 6) | (e << 26)) ^ ((e >>> 11) | (e << 21)) ^ ((e >>> 25) | (e << 7));
+    const first = (h + one + (g ^ (e & (f ^ g))) + ROUND[at]! + words[at]!) | 0;
+    const zero = ((a >>> 2) | (a << 30)) ^ ((a >>> 13) | (a << 19)) ^ ((a >>> 22) | (a << 10));
     const second = (zero + ((a & b) ^ (a & c) ^ (b & c))) | 0;
     h = g;
     g = f;
@@ -73,11 +78,27 @@ function compress(state: Int32Array, words: Int32Array, block: DataView): void {
     b = a;
     a = (first + second) | 0;
   }
-  [a, b, c, d, e, f, g, h].forEach((word, at) => (state[at] = (state[at]! + word) | 0));
+  state[0] = state[0]! + a;
+  state[1] = state[1]! + b;
+  state[2] = state[2]! + c;
+  state[3] = state[3]! + d;
+  state[4] = state[4]! + e;
+  state[5] = state[5]! + f;
+  state[6] = state[6]! + g;
+  state[7] = state[7]! + h;
 }
 
-function turned(word: number, by: number): number {
-  return (word >>> by) | (word << (32 - by));
+function schedule(data: Uint8Array, from: number): void {
+  for (let at = 0, place = from; at < 16; at++, place += 4) {
+    words[at] = (data[place]! << 24) | (data[place + 1]! << 16) | (data[place + 2]! << 8) | data[place + 3]!;
+  }
+  for (let at = 16; at < 64; at++) {
+    const near = words[at - 2]!;
+    const far = words[at - 15]!;
+    const one = ((near >>> 17) | (near << 15)) ^ ((near >>> 19) | (near << 13)) ^ (near >>> 10);
+    const zero = ((far >>> 7) | (far << 25)) ^ ((far >>> 18) | (far << 14)) ^ (far >>> 3);
+    words[at] = words[at - 16]! + zero + words[at - 7]! + one;
+  }
 }
 
 function fraction(root: number): number {

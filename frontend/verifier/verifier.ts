@@ -4,7 +4,7 @@ import * as anchoring from "./anchoring.ts";
 import * as authority from "./authority.ts";
 import type { Bytes } from "./bytes.ts";
 import * as container from "./container.ts";
-import { Dossier, type Question } from "./dossier.ts";
+import { Dossier, type Onward, type Question } from "./dossier.ts";
 import { Report, type Verdict } from "./findings.ts";
 import * as history from "./history.ts";
 import type { Kind } from "./layout.ts";
@@ -41,13 +41,13 @@ const STORY: Stage[] = [
   story.checkProfile,
 ];
 
-/** Judge a bundle. Never throws for what the bundle holds: everything becomes a finding. */
-export async function verify(bundle: Bytes, question: Question): Promise<Report> {
+/** Judge a bundle. Never throws for what the bundle holds: everything becomes a finding. Tells how far it is, 0 to 1. */
+export async function verify(bundle: Bytes, question: Question, onward?: Onward): Promise<Report> {
   const report = new Report();
   try {
     const members = container.unpack(bundle);
     report.passed("CONTAINER", "bundle", `${members.size} members in canonical form`);
-    const dossier = new Dossier(question, members, report);
+    const dossier = new Dossier(question, members, report, onward);
     for (const stage of AUTHORITY) await stage(dossier);
     for (const stage of [...OF_KIND[dossier.claims.kind], ...STORY]) await stage(dossier);
   } catch (error) {

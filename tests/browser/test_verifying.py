@@ -9,11 +9,12 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from evidence.verify.dossier import Question
+from tests.bench.evidence.reading import period
 from tests.conformance import vectors
 from tests.conformance.other import Asked, vector, written
 from tests.ground import ROOT
 from tests.unit.evidence.corpus import edited
-from tests.unit.evidence.forge import Kit
+from tests.unit.evidence.forge import DAY, NOW, Kit
 
 pytestmark = pytest.mark.browser
 
@@ -39,6 +40,27 @@ SEND = """async (address) => {
   const tried = await Promise.allSettled(ways.map(async (way) => way()));
   return tried.map((one) => one.status);
 }"""
+AWAKE = """async () => {
+  const seen = new Set();
+  document.getElementById("question").requestSubmit();
+  while (!document.getElementById("verdict")) {
+    const bar = document.querySelector("#answer progress");
+    if (bar) seen.add(bar.value);
+    await new Promise((next) => setTimeout(next));
+  }
+  return [...seen];
+}"""
+STOP = """() => {
+  document.getElementById("question").requestSubmit();
+  document.querySelector("#answer button").click();
+}"""
+TWICE = """() => {
+  document.getElementById("question").requestSubmit();
+  document.getElementById("at").value = "0";
+  document.getElementById("question").requestSubmit();
+}"""
+FETCH = """(address) => fetch(address, {method: "POST", body: "x"}).then(() => "sent", () => "refused")"""
+EVENTS = 10_000
 
 
 @pytest.fixture
@@ -55,6 +77,11 @@ def alone(browser: Browser) -> Iterator[Page]:
 
 
 def ask(page: Page, asked: Asked) -> None:
+    fill(page, asked)
+    page.get_by_role("button", name="Verify").click()
+
+
+def fill(page: Page, asked: Asked) -> None:
     if not page.get_by_label("Profile").is_visible():
         page.get_by_text("Stricter, or as of another time").click()
     page.get_by_label("Bundle").set_input_files(asked.bundle)
@@ -62,7 +89,6 @@ def ask(page: Page, asked: Asked) -> None:
     page.get_by_label("Remembered heads").set_input_files(list(asked.known))
     page.get_by_label("Profile").select_option(asked.profile)
     page.get_by_label("Judge as of").fill(str(asked.at_ms))
-    page.get_by_role("button", name="Verify").click()
 
 
 def said(page: Page, asked: Asked) -> str:
@@ -124,6 +150,36 @@ def test_text_of_a_bundle_neither_acts_nor_turns(alone: Page, tmp_path: Path) ->
     assert alone.title().startswith("Verify")
 
 
+def test_a_long_bundle_leaves_the_page_awake(alone: Page, tmp_path: Path) -> None:
+    kit = Kit()
+    fill(alone, written(tmp_path / "long", period(kit, EVENTS), kit.ask(at_ms=NOW + DAY)))
+    shares = alone.evaluate(AWAKE)
+    assert len(shares) >= 3
+    assert shares == sorted(shares)
+    assert 0 <= shares[0] < shares[-1] <= 1
+    expect(alone.get_by_role("heading", name="VERIFIED")).to_be_focused()
+    expect(alone.get_by_text(f"{EVENTS} of {EVENTS}")).to_be_visible()
+
+
+def test_a_check_can_be_stopped_and_asked_again(alone: Page, tmp_path: Path) -> None:
+    kit = Kit()
+    fill(alone, written(tmp_path / "stopped", kit.bundle(), kit.ask()))
+    alone.evaluate(STOP)
+    expect(alone.get_by_role("heading", name="COULD NOT CHECK")).to_be_focused()
+    expect(alone.get_by_text("You stopped the check.")).to_be_visible()
+    assert alone.locator("#answer progress").count() == 0
+    alone.get_by_role("button", name="Verify").click()
+    expect(alone.get_by_role("heading", name="VERIFIED")).to_be_visible()
+
+
+def test_of_two_questions_the_newer_one_is_answered(alone: Page, tmp_path: Path) -> None:
+    kit = Kit()
+    fill(alone, written(tmp_path / "twice", kit.bundle(), kit.ask()))
+    alone.evaluate(TWICE)
+    expect(alone.get_by_role("heading", name="UNTRUSTED")).to_be_visible()
+    assert alone.locator("#verdict").count() == 1
+
+
 def test_the_page_of_the_console_judges_and_may_not_send(
     visit: Callable, world: SimpleNamespace, tmp_path: Path, server: str
 ) -> None:
@@ -137,8 +193,9 @@ def test_the_page_of_the_console_judges_and_may_not_send(
     ask(page, written(tmp_path / "console", kit.bundle(), kit.ask()))
     expect(page.get_by_role("heading", name="VERIFIED")).to_be_visible()
     assert visitor.accessibility() == []
-    assert requested == []
+    assert set(requested) <= {f"{server}/static/dist/verify.js"}
+    assert [worker.evaluate(FETCH, f"{server}/o/a/") for worker in page.workers] == ["refused"]
     tried = page.evaluate(SEND, f"{server}/o/a/")
     assert tried[:2] == ["rejected", "rejected"]
-    assert sent == []
+    assert [url for url in sent if not url.endswith("/verify.js")] == []
     visitor.complaints[:] = [one for one in visitor.complaints if "Content Security Policy" not in one]

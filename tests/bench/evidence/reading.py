@@ -52,7 +52,7 @@ def verify_s(events: int, folder: Path) -> float:
     """How long `interlock-verify` takes, start to end, for a bundle of the period with so many events."""
     bundle, trust = folder / "period.evb", folder / "trust.json"
     kit = Kit()
-    bundle.write_bytes(_period(kit, events))
+    bundle.write_bytes(period(kit, events))
     trust.write_text(json.dumps(kit.trust.as_json()))
     command = [sys.executable, "-m", "evidence.verify", str(bundle), "--trust", str(trust), "--at", str(NOW + events)]
     started = time.perf_counter()
@@ -64,7 +64,7 @@ def verify_s(events: int, folder: Path) -> float:
     return took
 
 
-def _period(kit: Kit, events: int) -> bytes:
+def period(kit: Kit, events: int) -> bytes:
     """Runs one after the other, all of a log, under one head."""
     log, bodies = Log(), []
     for number in range(events // 100):
