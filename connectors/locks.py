@@ -1,7 +1,7 @@
 """Who may move a call, and in which order locks are taken.
 
 Order of a dispatch: halts (shared advisory) → circuit → activated policy (share) → history → budgets →
-rate bucket → approval → call → evidence; settling takes circuit → history → budgets → call → evidence. Nothing takes an
+approval → call → evidence → rate bucket; settling takes circuit → history → budgets → call → evidence. Nothing takes an
 earlier one while it holds a later one.
 """
 

@@ -84,7 +84,17 @@ class ModelPriceAdmin(ReadOnlyAdmin):
 @admin.register(DailyRollup, site=site)
 class DailyRollupAdmin(ReadOnlyAdmin):
     perm = Perm.MANAGE_BUDGETS
-    list_display = ("day", "workflow", "provider", "model", "calls", "model_micros", "tool_micros", "human_micros")
+    list_display = (
+        "day",
+        "workflow",
+        "provider",
+        "model",
+        "share",
+        "calls",
+        "model_micros",
+        "tool_micros",
+        "human_micros",
+    )
 
 
 @admin.register(TicketCost, site=site)

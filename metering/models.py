@@ -189,18 +189,22 @@ class Sums(models.Model):
 
 
 class DailyRollup(TenantModel, Sums):
-    """One UTC day of one workspace, workflow, provider and model; people are the provider `human`."""
+    """One UTC day of one workspace, workflow, provider and model; people are the provider `human`.
+
+    The sums of a day are spread over several rows: whoever reads adds up its `share`s.
+    """
 
     day = models.DateField()
     workspace_id = models.UUIDField()
     workflow = models.CharField(max_length=120, blank=True)
     provider = models.CharField(max_length=48)
     model = models.CharField(max_length=160, blank=True)
+    share = models.PositiveSmallIntegerField(default=0)
 
     class Meta(TenantModel.Meta):
         constraints = [
             models.UniqueConstraint(
-                fields=["tenant", "day", "workspace_id", "workflow", "provider", "model"], name="rollup_once"
+                fields=["tenant", "day", "workspace_id", "workflow", "provider", "model", "share"], name="rollup_once"
             ),
         ]
 

@@ -73,7 +73,6 @@ def _intend(call: ToolCall, ruling: Ruling, started: float, actor: Actor) -> Tic
     _require_fresh(ruling)
     history.append(call, ruling.bound, ruling.seen)
     _pay(call, ruling, actor)
-    _take_slot(call, ruling)
     _use_approval(call, ruling, actor)
     number = call.attempts + 1
     locks.move(call, CallState.DISPATCHED, **_dispatched(number))
@@ -90,6 +89,7 @@ def _intend(call: ToolCall, ruling: Ruling, started: float, actor: Actor) -> Tic
         intent_event_id=intent.id,
     )
     quick.insert([attempt])
+    _take_slot(call, ruling)
     return Ticket(attempt.pk, intent.id, started + clocks.SEND_WINDOW_S, suspected)
 
 
@@ -136,18 +136,21 @@ def _pay(call: ToolCall, ruling: Ruling, actor: Actor) -> None:
 
 
 def _take_slot(call: ToolCall, ruling: Ruling) -> None:
-    """The row of the rate is locked until we commit, so that the calls in flight are counted by one at a time."""
+    """Last, because the row of the rate is locked until we commit: the calls in flight are counted by one at a time,
+    and all calls of the instance wait for each other here."""
     instance = ruling.bound.draft.instance
     wait_s = metering.take_slot(instance_id=instance.pk, per_minute=ruling.bound.tool.action.per_minute)
     if wait_s is not None:
         raise DispatchRefused(CallState.THROTTLED, "rate_limited", retry_at=_in(wait_s))
     if instance.max_in_flight is not None and call.lane != Lane.COMPENSATION:
-        _require_room(instance.pk, instance.max_in_flight)
+        _require_room(call, instance.max_in_flight)
 
 
-def _require_room(instance_id: UUID, most: int) -> None:
+def _require_room(call: ToolCall, most: int) -> None:
     """What is undone is not kept waiting, but counts."""
-    sent = ToolCall.objects.filter(instance_id=instance_id, state=CallState.DISPATCHED, lease_until__gt=clock.now())
+    sent = ToolCall.objects.filter(
+        instance_id=call.instance_id, state=CallState.DISPATCHED, lease_until__gt=clock.now()
+    ).exclude(pk=call.pk)
     if sent.count() >= most:
         raise DispatchRefused(CallState.THROTTLED, "connector_busy", retry_at=_in(clocks.BUSY_RETRY_S))
 

@@ -136,12 +136,16 @@ def _in_doubt(now: Settling, outcome: Done, judgement: Judgement) -> None:
 
 
 def _images(now: Settling, outcome: Done) -> dict[str, object]:
-    return {
-        "output_digest": payloads.put_json(outcome.output),
-        "before_digest": _kept(outcome.before) or now.call.before_digest,
-        "after_digest": _kept(outcome.after),
-        "undo_digest": _kept(recipe_document(_undo(now, outcome))),
+    """The digests of what the call found, made and can undo, all kept by one statement."""
+    images = {
+        "before_digest": outcome.before,
+        "after_digest": outcome.after,
+        "undo_digest": recipe_document(_undo(now, outcome)),
     }
+    kept = {name: canonical(image) for name, image in images.items() if image is not None}
+    kept["output_digest"] = canonical(outcome.output)
+    digests = dict(zip(kept, payloads.put_many(list(kept.values())), strict=True))
+    return {**dict.fromkeys(images, ""), "before_digest": now.call.before_digest, **digests}
 
 
 def _failed(now: Settling, outcome: Failed) -> None:
@@ -256,10 +260,6 @@ def _book(now: Settling, usage: Usage) -> Cost:
 
 def _settled() -> dict[str, object]:
     return {"settled_at": clock.now(), "lease_until": None}
-
-
-def _kept(value: JsonObject | None) -> str:
-    return "" if value is None else payloads.put_json(value)
 
 
 def _close_attempt(call: ToolCall, outcome: str, code: str, detail: str, wire: Sequence[Exchange]) -> None:

@@ -3,6 +3,7 @@
 import copy
 import itertools
 import os
+import shutil
 import sys
 import uuid
 from datetime import datetime
@@ -27,11 +28,11 @@ def main() -> None:
 def _prepare() -> None:
     from tenants import scope
 
-    _install()
     side, alice = _found()
     _tenant_file().write_text(str(side.tenant.id))
     with scope.enter(side.tenant.id):
         _furnish(side, alice)
+    _lift_limits()
 
 
 def _tenant_file() -> Path:
@@ -39,11 +40,12 @@ def _tenant_file() -> Path:
     return Path(os.environ["INTERLOCK_DATA_DIR"]) / "bench-tenant"
 
 
-def _install() -> None:
+def _lift_limits() -> None:
     """The built-in manifests without their rate limits: what the vendors allow is not what is measured."""
     from connectors.manifests import store
     from connectors.manifests.document import builtin_documents
 
+    shutil.rmtree(store().directory / "manifests")
     for document in builtin_documents():
         fast = copy.deepcopy(document)
         for tool in fast["tools"]:
