@@ -19,8 +19,9 @@ def find(subject_id: UUID) -> bytes | None:
 def find_many(subjects: Sequence[UUID]) -> dict[UUID, bytes]:
     """The shred keys that there are, by subject. Read each time: a destroyed key must not live on in a process."""
     rows = quick.find(ShredKey, subject_id=list(subjects))
+    data_keys = datakeys.get_many({row.data_key_id for row in rows})
     return {
-        row.subject_id: datakeys.decrypt(datakeys.get(row.data_key_id), bytes(row.wrapped), _context(row.subject_id))
+        row.subject_id: datakeys.decrypt(data_keys[row.data_key_id], bytes(row.wrapped), _context(row.subject_id))
         for row in rows
     }
 

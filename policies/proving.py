@@ -1,13 +1,15 @@
 """R2 of an environment: its decisions, newest first, decided again and compared with the record bit for bit."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from controlplane.lib import clock
 from controlplane.lib.errors import Invalid, NotFound
@@ -44,9 +46,10 @@ class Proof:
         covered = not any(self.counts[outcome.value] for outcome in UNCOVERED)
         return "SAME" if covered else "NOT_COVERED"
 
-    def add(self, found: Again) -> None:
-        self.counts[found.outcome.value] += 1
-        if found.outcome is Outcome.DIFFERS and self.first is None and found.verdict is not None:
+    def add(self, page: Sequence[Again]) -> None:
+        self.counts.update(each.outcome.value for each in page)
+        found = next((each for each in page if each.outcome is Outcome.DIFFERS), None)
+        if found is not None and found.verdict is not None and self.first is None:
             told = {"effect": found.verdict.effect.value, "codes": [reason.code for reason in found.verdict.reasons]}
             self.first = {"decision": found.past.id, "effect": found.past.effect, "codes": list(found.past.codes)}
             self.first["again"] = told
@@ -79,29 +82,61 @@ def decide_again(
         raise Invalid(f"1 to {MOST} decisions", field="most")
     _seen(environment_id, actor)
     proof, stop, programs = Proof(cursor=before), clock.monotonic() + seconds, _Programs()
-    with backtest.trial() as evaluator:
-        while (left := most - sum(proof.counts.values())) > 0 and clock.monotonic() < stop:
-            pasts = _batch(environment_id, since, until, proof.cursor, min(left, BATCH))
-            for found in redeciding.again(evaluator, [past for _, past in pasts], programs.of):
-                proof.add(found)
-            proof.cursor = pasts[-1][0] if len(pasts) == min(left, BATCH) else None
-            if proof.cursor is None:
-                return proof
-    if sum(proof.counts.values()) >= most:
-        proof.cursor = None
+    pages = _pages(_Window(environment_id, since, until), programs, before, most)
+    page = next(pages, None)
+    with backtest.trial() as evaluator, ThreadPoolExecutor(1) as beside:
+        while page and clock.monotonic() < stop:
+            deciding = beside.submit(redeciding.again, evaluator, page.pasts, programs.known)
+            following = next(pages, None)
+            proof.add(deciding.result())
+            proof.cursor = page.last if following else None
+            page = following
     return proof
 
 
 class _Programs:
-    """Bundles of the tenant, each read and opened once."""
+    """Bundles of the tenant, each read and opened once: before the evaluator is asked, in a thread without database."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, int], Program | None] = {}
 
-    def of(self, sha256: str, seq: int) -> Program | None:
-        if (sha256, seq) not in self._known:
-            self._known[sha256, seq] = recorded_program(sha256, seq)
-        return self._known[sha256, seq]
+    def read(self, pasts: Sequence[Past]) -> None:
+        for name in {(past.bundle_sha256, past.seq) for past in pasts if past.bundle_sha256} - set(self._known):
+            self._known[name] = recorded_program(*name)
+
+    def known(self, sha256: str, seq: int) -> Program | None:
+        return self._known.get((sha256, seq))
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    environment_id: UUID
+    since: datetime | None
+    until: datetime | None
+
+    def before(self, last: UUID | None) -> QuerySet[DecisionRecord]:
+        bounds = {"decided_at__gte": self.since, "decided_at__lt": self.until, "pk__lt": last}
+        rows = DecisionRecord.objects.filter(environment_id=self.environment_id)
+        return rows.filter(**{name: value for name, value in bounds.items() if value is not None}).order_by("-pk")
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    pasts: list[Past]
+    last: UUID
+
+
+def _pages(window: _Window, programs: _Programs, last: UUID | None, most: int) -> Iterator[_Page]:
+    """Up to `most` decisions; the next page is read while the evaluator is at the one before it."""
+    size = BATCH
+    while most > 0 and size == BATCH:
+        page = _page(window, last, min(most, BATCH))
+        if page is None:
+            return
+        programs.read(page.pasts)
+        yield page
+        size, last = len(page.pasts), page.last
+        most -= size
 
 
 @transaction.atomic
@@ -113,14 +148,10 @@ def _seen(environment_id: UUID, actor: Actor) -> None:
 
 
 @transaction.atomic
-def _batch(
-    environment_id: UUID, since: datetime | None, until: datetime | None, before: UUID | None, size: int
-) -> Sequence[tuple[UUID, Past]]:
-    rows = DecisionRecord.objects.filter(environment_id=environment_id)
-    bounds = {"decided_at__gte": since, "decided_at__lt": until, "pk__lt": before}
-    rows = rows.filter(**{name: value for name, value in bounds.items() if value is not None})
-    found = list(rows.order_by("-pk").values_list("pk", "evidence_id", "input_digest")[:size])
+def _page(window: _Window, last: UUID | None, size: int) -> _Page | None:
+    found = list(window.before(last).values_list("pk", "evidence_id", "input_digest")[:size])
     digests = sorted({digest for _, _, digest in found if digest})
     inputs = payloads.get_many(digests) if digests else {}
     events = opening.by_id([evidence_id for _, evidence_id, _ in found])
-    return [(pk, Past.told(events[evidence_id].data, inputs.get(digest))) for pk, evidence_id, digest in found]
+    pasts = [Past.told(events[evidence_id].data, inputs.get(digest)) for _, evidence_id, digest in found]
+    return _Page(pasts, found[-1][0]) if found else None

@@ -1,14 +1,15 @@
 """Envelope encryption: content under the tenant's data key, the data key under the key-encryption key."""
 
 import secrets
-from functools import lru_cache, partial
+from collections.abc import Collection
+from functools import lru_cache
 from uuid import UUID
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.db import transaction
 
 from controlplane.lib import clock
-from tenants import keys, scope
+from tenants import keys, quick, scope
 from tenants.models import DataKey
 
 LOOK_AGAIN_S = 60.0
@@ -30,11 +31,23 @@ def encrypt(content: bytes, context: str) -> tuple[DataKey, bytes]:
 
 def get(key_id: UUID) -> DataKey:
     """A data key by its id. Rows of keys never change, so one that is committed is read once per process."""
-    known = _by_id.get((scope.current(), key_id))
-    if known is None:
-        tenant_id, known = scope.current(), DataKey.objects.get(pk=key_id)
-        transaction.on_commit(partial(_by_id.__setitem__, (tenant_id, key_id), known))
-    return known
+    return _by_id.get((scope.current(), key_id)) or get_many([key_id])[key_id]
+
+
+def get_many(key_ids: Collection[UUID]) -> dict[UUID, DataKey]:
+    """Data keys by their ids; those that are not known yet are read in one statement. Raises DoesNotExist."""
+    tenant_id = scope.current()
+    known = {key_id: row for key_id in set(key_ids) if (row := _by_id.get((tenant_id, key_id)))}
+    unknown = sorted(set(key_ids) - set(known))
+    return known | _read(tenant_id, unknown) if unknown else known
+
+
+def _read(tenant_id: UUID, key_ids: list[UUID]) -> dict[UUID, DataKey]:
+    found = {row.pk: row for row in quick.find(DataKey, id=key_ids)}
+    if len(found) < len(key_ids):
+        raise DataKey.DoesNotExist
+    transaction.on_commit(lambda: _by_id.update({(tenant_id, key_id): row for key_id, row in found.items()}))
+    return found
 
 
 def decrypt(row: DataKey, ciphertext: bytes, context: str) -> bytes:

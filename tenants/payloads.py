@@ -12,7 +12,7 @@ from controlplane.lib import clock
 from controlplane.lib.canonical import canonical, sha256_hex
 from tenants import datakeys, quick
 from tenants.errors import PayloadExpired
-from tenants.models import Payload
+from tenants.models import DataKey, Payload
 
 _KEPT_LONGER = "ON CONFLICT (tenant_id, digest) DO UPDATE SET expires_at = EXCLUDED.expires_at"
 
@@ -48,11 +48,12 @@ def get_many(digests: Sequence[str]) -> dict[str, bytes]:
     """The contents that are still kept, by digest, in one statement."""
     rows = quick.find(Payload, digest=list(digests)) if len(digests) > 1 else quick.find(Payload, digest=digests[0])
     kept = [row for row in rows if row.expires_at > clock.now()]
-    return {row.digest: _opened(row) for row in kept}
+    data_keys = datakeys.get_many({row.key_id for row in kept})
+    return {row.digest: _opened(row, data_keys[row.key_id]) for row in kept}
 
 
-def _opened(row: Payload) -> bytes:
-    return datakeys.decrypt(datakeys.get(row.key_id), bytes(row.ciphertext), f"payload|{row.digest}")
+def _opened(row: Payload, data_key: DataKey) -> bytes:
+    return datakeys.decrypt(data_key, bytes(row.ciphertext), f"payload|{row.digest}")
 
 
 def put_json(value: object) -> str:
@@ -72,7 +73,7 @@ def known(digests: Collection[str]) -> set[str]:
 def everything(batch: int = 500) -> Iterator[tuple[str, bytes]]:
     """All content of the tenant with its digest, also what is past its time and not erased yet."""
     for row in Payload.objects.order_by("id").iterator(batch):
-        yield row.digest, _opened(row)
+        yield row.digest, _opened(row, datakeys.get(row.key_id))
 
 
 def forget(digests: list[str]) -> int:

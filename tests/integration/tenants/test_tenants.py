@@ -9,7 +9,7 @@ from django.db import transaction
 
 from controlplane.lib import clock
 from controlplane.lib.errors import Invalid, NotFound
-from tenants import access, payloads, scope, services, vault
+from tenants import access, datakeys, payloads, scope, services, vault
 from tenants.errors import (
     CredentialMissing,
     OutsideTransaction,
@@ -150,6 +150,20 @@ def test_only_those_who_manage_connectors_store_secrets(world: object, actor_of:
             vault.store(name="snow", secret=b"one", actor=actor_of(world.a.dana, world.a.tenant))
         with transaction.atomic():
             assert Credential.objects.count() == 0
+
+
+def test_contents_under_several_keys_cost_one_statement_and_one_for_their_keys(
+    world: object, in_scope: Callable, django_assert_num_queries: Callable
+) -> None:
+    with in_scope(world.a.tenant):
+        digests = []
+        for key in range(3):
+            datakeys.forget_known()
+            datakeys.create()
+            digests += payloads.put_many([b"%d %d" % (key, each) for each in range(5)])
+        datakeys.forget_known()
+        with django_assert_num_queries(2):
+            assert len(payloads.get_many(digests)) == 15
 
 
 def test_a_payload_is_encrypted_found_by_digest_and_expires(world: object, in_scope: Callable) -> None:
