@@ -14,7 +14,7 @@ from policies.types import PackSource
 from tenants.http import ApiView
 from workflows.replay import report as reports
 from workflows.replay import services
-from workflows.replay.report import Level, Report, Verdict
+from workflows.replay.report import Level, Missing, Report, Verdict
 
 VERDICTS = [verdict.value for verdict in Verdict]
 
@@ -45,6 +45,7 @@ class Divergence(serializers.Serializer[Any]):
 
 class Gap(serializers.Serializer[Any]):
     seq = serializers.IntegerField()
+    code = serializers.ChoiceField(choices=[code.value for code in Missing])
     what = serializers.CharField()
 
 

@@ -22,7 +22,7 @@ def what_if(material: Material, document: dict[str, Any], assets: dict[str, Any]
     try:
         tape = machine.recording(material)
     except NotCovered as missing:
-        report.gaps.append(Gap(0, str(missing)))
+        report.gaps.append(Gap(0, missing.code, str(missing)))
         return report
     other = replace(tape, document=document, assets=tape.assets if assets is None else assets)
     course = machine.play(material, other)

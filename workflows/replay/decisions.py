@@ -8,15 +8,18 @@ from policies import redeciding
 from policies.backtest import trial
 from policies.redeciding import UNCOVERED, Again, Outcome, Past
 from policies.types import PackSource
+from workflows.replay.exact import not_committed
 from workflows.replay.material import Material
-from workflows.replay.report import Divergence, Gap, Level, Report
+from workflows.replay.report import Divergence, Gap, Level, Missing, Report
 
 DECIDED = "policy.decided"
 
-_WORDS = {
-    Outcome.NO_INPUT: "the question is not open",
-    Outcome.NO_BUNDLE: "the policy bundle is not there",
-    Outcome.NO_ANSWER: "the policy gave no answer",
+QUESTION = "/data/input"
+
+_MISSING = {
+    Outcome.NO_INPUT: (Missing.CONTENT, "the question is not open"),
+    Outcome.NO_BUNDLE: (Missing.POLICY, "the policy bundle is not there"),
+    Outcome.NO_ANSWER: (Missing.ANSWER, "the policy gave no answer"),
 }
 
 
@@ -43,7 +46,7 @@ def what_if(material: Material, packs: Mapping[str, PackSource]) -> Report:
 
 def _pasts(material: Material) -> tuple[list[Event], list[Past]]:
     events = [event for event in material.events if event.type == DECIDED]
-    return events, [Past.told(event.data, material.content(event, "/data/input")) for event in events]
+    return events, [Past.told(event.data, material.content(event, QUESTION)) for event in events]
 
 
 def _by_effect(found: Again) -> Again:
@@ -62,15 +65,22 @@ def _report(material: Material, events: Sequence[Event], found: Sequence[Again])
     report = Report(Level.R2, str(material.run_id), events=len(found))
     report.counts = dict(Counter(f"decisions_{each.outcome.value}" for each in found))
     for event, each in zip(events, found, strict=True):
-        if each.outcome in UNCOVERED:
-            report.gaps.append(Gap(event.seq, _WORDS[each.outcome]))
-        elif each.outcome is not Outcome.DIFFERS:
-            report.same += 1
-        elif report.divergence is None:
-            report.divergence = _divergence(event, each)
+        if not material.genuine(event, QUESTION):
+            _diverged(report, not_committed(event, QUESTION, each.past.input or b""))
+        elif each.outcome in UNCOVERED:
+            report.gaps.append(Gap(event.seq, *_MISSING[each.outcome]))
+        elif each.outcome is Outcome.DIFFERS:
+            _diverged(report, _divergence(event, each))
         else:
-            report.after += 1
+            report.same += 1
     return report
+
+
+def _diverged(report: Report, found: Divergence) -> None:
+    if report.divergence is None:
+        report.divergence = found
+    else:
+        report.after += 1
 
 
 def _divergence(event: Event, found: Again) -> Divergence:

@@ -11,7 +11,7 @@ from workflows.replay.bodies import Absent, Made, Maker
 from workflows.replay.machine import Course
 from workflows.replay.material import Material, differing
 from workflows.replay.player import NotCovered
-from workflows.replay.report import Divergence, Gap, Level, Report
+from workflows.replay.report import Divergence, Gap, Level, Missing, Report
 
 MOST_SHOWN = 2000
 
@@ -22,10 +22,10 @@ def replay(material: Material) -> Report:
     try:
         course = machine.play(material, machine.recording(material))
     except NotCovered as missing:
-        report.gaps.append(Gap(0, str(missing)))
+        report.gaps.append(Gap(0, missing.code, str(missing)))
         return report
     if course.uncovered:
-        report.gaps.append(Gap(0, course.uncovered))
+        report.gaps.append(Gap(0, Missing.CONTENT, course.uncovered))
         return report
     report.counts = {"looks": course.looks, "calls": len(course.asked)}
     _compare(report, material, course)
@@ -40,7 +40,7 @@ def _compare(report: Report, material: Material, course: Course) -> None:
             _diverged(report, _missing(event, made, course))
             break
         by[f"by_{made.by}"] += 1
-        report.gaps += [Gap(event.seq, f"{event.type} {path}") for path in made.uncovered]
+        report.gaps += [Gap(event.seq, Missing.CONTENT, f"{event.type} {path}") for path in made.uncovered]
         report.same += made.hash == event.hash
         report.head = made.hash.hex()
         if made.hash != event.hash:
@@ -90,11 +90,16 @@ def _of_content(material: Material, made: Made, place: str) -> Divergence:
     event, replayed = made.event, made.contents[place]
     recorded = material.content(event, place)
     if recorded is None or recorded == replayed:
-        why = "this content is not what the event committed to when it was recorded"
-        return Divergence(event.seq, event.id, event.type, "", "(only its commitment is known)", _text(replayed), why,
-                          content=place)  # fmt: skip
+        return not_committed(event, place, replayed)
     path, one, two = differing(_parsed(recorded), _parsed(replayed)) or ("", _text(recorded), _text(replayed))
     return Divergence(event.seq, event.id, event.type, path, one, two, _WHY[made.by], content=place)
+
+
+def not_committed(event: Event, place: str, content: bytes) -> Divergence:
+    """What was opened is not what was recorded; what that was cannot be shown."""
+    why = "this content is not what the event committed to when it was recorded"
+    known = "(only its commitment is known)"
+    return Divergence(event.seq, event.id, event.type, "", known, _text(content), why, content=place)
 
 
 _WHY = {

@@ -18,6 +18,7 @@ from workflows.engine.outward import Outward
 from workflows.models import Run, Step, WorkflowVersion
 from workflows.replay.material import Material
 from workflows.replay.player import NotCovered, Outputs, Played, Player, Strayed, deciding
+from workflows.replay.report import Missing
 from workflows.types import RunState
 
 LATER = timedelta(days=1)
@@ -54,14 +55,15 @@ def recording(material: Material) -> Recording:
     """Raises NotCovered when a part of it is missing."""
     started = material.first("run.started")
     if started is None:
-        raise NotCovered("the run has no beginning here")
+        raise NotCovered("the run has no beginning here", Missing.START)
     ground, trigger = material.document(started, "/data/ground"), material.document(started, "/data/trigger")
     pinned = str(started.data["definition_digest"])
     tape = material.document(material.last("run.closed"), "/data/tape") or _open_tape(material)
     wanted = {"ground": ground, "trigger": trigger, "definition": material.documents.get(pinned), "tape": tape}
     missing = [name for name, value in wanted.items() if value is None]
     if missing or tape is None:
-        raise NotCovered(f"not open: {', '.join(missing)}")
+        code = Missing.DEFINITION if missing == ["definition"] else Missing.CONTENT
+        raise NotCovered(f"not open: {', '.join(missing)}", code)
     content = json.loads(material.documents[pinned])
     return Recording(
         ground, trigger, content["definition"], content["assets"], str(started.data["version"]), pinned,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from controlplane.lib.canonical import sha256_hex
 from evidence.verify import container, dossier, jcs, layout
 from evidence.verify import disclosure as disclosures
 from evidence.verify.commitment import commit
@@ -63,6 +64,13 @@ class Material:
         found = self.opened.get((event.id, path))
         return None if found is None else commit(found.salt, event.id, path, content)
 
+    def genuine(self, event: Event, path: str) -> bool:
+        """Whether what is open at a place is what the event committed to; nothing open is nothing false."""
+        content, committed = self.content(event, path), event.data.get(path.removeprefix("/data/"))
+        if content is None:
+            return True
+        return isinstance(committed, dict) and committed.get("c") == self.commitment(event, path, content)
+
 
 def of_bundle(bundle: bytes) -> Material:
     """The material in a bundle (`.evb`); raises Malformed. Whether the bundle is genuine is the verifier's to say."""
@@ -78,7 +86,9 @@ def of_bundle(bundle: bytes) -> Material:
 
 
 def documents_in(members: Mapping[str, bytes]) -> dict[str, bytes]:
-    return {name.removeprefix(layout.REPLAY): data for name, data in members.items() if name.startswith(layout.REPLAY)}
+    """Those that are what their name says: a document under the digest of another one is none."""
+    named = {name.removeprefix(layout.REPLAY): data for name, data in members.items() if name.startswith(layout.REPLAY)}
+    return {name: data for name, data in named.items() if sha256_hex(data) == name}
 
 
 def differing(recorded: Any, replayed: Any, path: str = "") -> tuple[str, Any, Any] | None:

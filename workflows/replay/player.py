@@ -13,6 +13,7 @@ from tenants.errors import PayloadExpired
 from workflows.engine.answers import decision_of
 from workflows.engine.work import Work
 from workflows.replay.material import Material
+from workflows.replay.report import Missing
 
 
 class Strayed(Exception):
@@ -20,7 +21,11 @@ class Strayed(Exception):
 
 
 class NotCovered(Exception):
-    """Content that the replay needs is not open: expired, erased, or never kept."""
+    """What the replay needs is not there."""
+
+    def __init__(self, what: str, code: Missing = Missing.CONTENT) -> None:
+        super().__init__(what)
+        self.code = code
 
 
 class Retold(DomainError):

@@ -46,11 +46,22 @@ class Divergence:
     content: str = ""
 
 
+class Missing(StrEnum):
+    """Why something could not be played. `CONTENT`: expired, erased, withheld or never kept."""
+
+    START = "start_missing"
+    CONTENT = "content_not_open"
+    DEFINITION = "definition_missing"
+    POLICY = "policy_bundle_missing"
+    ANSWER = "policy_no_answer"
+
+
 @dataclass(frozen=True)
 class Gap:
-    """Something that is not open: `what` says what is missing, `seq` is 0 where it concerns the whole run."""
+    """Something that is not there: `what` in words; `seq` is 0 where it concerns the whole run."""
 
     seq: int
+    code: Missing
     what: str
 
 
@@ -106,6 +117,9 @@ def told(document: Mapping[str, Any]) -> list[str]:
         lines += [f"  recorded: {found['recorded']}", f"  replayed: {found['replayed']}"]
     if document["differing_later"]:
         lines.append(f"{document['differing_later']} later ones differ as well")
-    lines += [f"not covered: {gap['what']}" + (f" (event {gap['seq']})" if gap["seq"] else "") for gap in
-              document["not_covered"]]  # fmt: skip
-    return lines
+    return lines + [_uncovered(gap) for gap in document["not_covered"]]
+
+
+def _uncovered(gap: Mapping[str, Any]) -> str:
+    place = f" (event {gap['seq']})" if gap["seq"] else ""
+    return f"not covered: {gap['what']}{place}: {gap['code']}"

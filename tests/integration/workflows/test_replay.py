@@ -2,9 +2,6 @@
 
 import contextvars
 import json
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,13 +12,12 @@ from django.db import connection, transaction
 from controlplane.lib.errors import NotFound
 from evidence import access as evidence
 from evidence import erasing, sequencing, services, trust
-from evidence.verify import bag, container, layout
-from evidence.verify.disclosure import Disclosure
 from policies import packs
 from policies.types import PackSource
 from tenants.models import Tenant
 from tests.integration.api.conftest import token  # noqa: F401 - a fixture
 from tests.integration.evidence.conftest import as_sequencer  # noqa: F401 - a fixture
+from tests.integration.workflows.replaying import altered, elsewhere
 from workflows import services as workflows
 from workflows.replay import decisions, exact, reading, structural
 from workflows.replay import services as replays
@@ -29,8 +25,6 @@ from workflows.replay.material import of_bundle
 from workflows.replay.report import Level, Report, Verdict, told
 
 pytestmark = pytest.mark.usefixtures("committed_db")
-ROOT = Path(__file__).resolve().parents[3]
-STRANGE = {"TZ": "Pacific/Chatham", "LC_ALL": "C", "LANG": "C", "PYTHONHASHSEED": "4711", "PATH": os.environ["PATH"]}
 LOOSE = packs.rego("triage").replace('"effect": "REQUIRE_HITL"', '"effect": "ALLOW"')
 
 
@@ -52,16 +46,6 @@ def bundle(floor: Any, run: Any, as_sequencer: Any, tmp_path: Path) -> Path:  # 
     path.write_bytes(services.export_run(run_id=run.pk, actor=floor.alice))
     (tmp_path / "trust.json").write_text(json.dumps(trust.export(floor.side.tenant.id)))
     return path
-
-
-def elsewhere(*arguments: object, hash_seed: str = "4711") -> tuple[int, dict[str, Any]]:
-    """In another process: another time zone, locale and hash seed, and no database that it could reach."""
-    command = [sys.executable, "-m", "workflows.replay", *map(str, arguments), "--json"]
-    environment = {**STRANGE, "PYTHONHASHSEED": hash_seed}
-    done = subprocess.run(command, capture_output=True, cwd=ROOT, env=environment, check=False)
-    assert done.stdout, done.stderr.decode()
-    found: dict[str, Any] = json.loads(done.stdout)
-    return done.returncode, found
 
 
 def words(report: Report) -> str:
@@ -102,31 +86,12 @@ def test_a_tampered_answer_shows_where_it_first_differs_and_what_follows(bundle:
         for event in of_bundle(bundle.read_bytes()).events
         if event.type == "tool.call.completed" and event.data["tool"] == "llm.generate"
     )
-    path = altered(bundle, model)
+    path = altered(bundle, {model: "/data/output"}, b'"network"', b'"hardware"')
     code, found = elsewhere(path, "--level", "R1", "--trust", bundle.with_name("trust.json"))
     report = found["reports"][0]
     assert (code, found["bundle"], report["verdict"]) == (9, "TAMPERED", "DIVERGED")
     assert (report["divergence"]["event"], report["divergence"]["content"]) == (model, "/data/output")
     assert report["differing_later"] > 0, "what was written would have been something else"
-
-
-def altered(path: Path, event_id: str) -> Path:
-    """The bundle with the answer in one event changed, as its holder can: its bag fits again, no key is needed."""
-    content = path.read_bytes()
-    members = {name: data for name, data in container.unpack(content).items() if name not in bag.TAG_FILES}
-    lines = [_changed(each, event_id).line() + b"\n" for each in of_bundle(content).opened.values()]
-    members[layout.DISCLOSURES] = b"".join(lines)
-    target = path.with_name("altered.evb")
-    target.write_bytes(container.pack({**members, **bag.tag_files(members)}))
-    return target
-
-
-def _changed(opened: Disclosure, event_id: str) -> Disclosure:
-    if (opened.event, opened.path) != (event_id, "/data/output"):
-        return opened
-    changed = opened.content.replace(b'"network"', b'"hardware"')
-    assert changed != opened.content
-    return replace(opened, content=changed)
 
 
 def test_what_cannot_be_opened_is_not_covered_and_never_the_same(floor: Any, run: Any) -> None:
