@@ -2,6 +2,7 @@
 
 import shutil
 import uuid
+from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 from types import SimpleNamespace
@@ -62,9 +63,11 @@ def install_manifests() -> None:
         manifests.install()
 
 
-def furnish(side: SimpleNamespace, stand_ins: StandIns, admin: Actor) -> None:
+def furnish(
+    side: SimpleNamespace, stand_ins: StandIns, admin: Actor, *, install: Callable[[], None] = install_manifests
+) -> None:
     """Inside the tenant's scope: everything but a policy."""
-    install_manifests()
+    install()
     for name, secret in SECRETS.items():
         vault.store(name=name, secret=secret.encode(), actor=admin)
     for name, spec in INSTANCES.items():

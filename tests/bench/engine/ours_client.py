@@ -3,7 +3,6 @@
 import copy
 import itertools
 import os
-import shutil
 import sys
 import uuid
 from datetime import datetime
@@ -32,7 +31,6 @@ def _prepare() -> None:
     _tenant_file().write_text(str(side.tenant.id))
     with scope.enter(side.tenant.id):
         _furnish(side, alice)
-    _lift_limits()
 
 
 def _tenant_file() -> Path:
@@ -40,12 +38,11 @@ def _tenant_file() -> Path:
     return Path(os.environ["INTERLOCK_DATA_DIR"]) / "bench-tenant"
 
 
-def _lift_limits() -> None:
+def _install() -> None:
     """The built-in manifests without their rate limits: what the vendors allow is not what is measured."""
     from connectors.manifests import store
     from connectors.manifests.document import builtin_documents
 
-    shutil.rmtree(store().directory / "manifests")
     for document in builtin_documents():
         fast = copy.deepcopy(document)
         for tool in fast["tools"]:
@@ -74,7 +71,7 @@ def _furnish(side: SimpleNamespace, alice: object) -> None:
     from workflows import services
 
     stand_ins = SimpleNamespace(url=os.environ["BENCH_VENDORS"])
-    ground.furnish(side, stand_ins, alice)
+    ground.furnish(side, stand_ins, alice, install=_install)
     pack = packs.PackSource(source=(HERE / "bench.rego").read_text(), tests="")
     policy_ground.activate_packs(
         environment_id=side.environment.id, packs={"bench": pack}, actor=alice, reason="bench", ttl_s=None
