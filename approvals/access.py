@@ -88,7 +88,7 @@ def queue(actor: Actor, box: str = "mine", *, after: UUID | None = None, limit: 
 def waiting(actor: Actor) -> int:
     """How many requests wait for this person, counted up to 100."""
     mine = powers.of(actor)
-    return _mine(_visible(mine), mine)[:100].count()
+    return _mine(_rows(mine), mine).order_by("id")[:100].count()
 
 
 def chosen(actor: Actor, request_ids: list[UUID]) -> list[Item]:
@@ -104,15 +104,15 @@ def access_request(actor: Actor, request_id: UUID) -> Detail:
     if not items:
         raise RequestNotFound
     request = items[0].request
-    votes = _votes(request)
+    votes, versions = _votes(request), _versions(mine, request)
     return Detail(
         **vars(items[0]),
         display=display_of(request),
         votes=votes,
         may_withdraw=may_withdraw(request, actor, mine.own[request.workspace_id]),
         may_take_back=_has_yes(request, votes, actor),
-        earlier=_earlier(mine, request),
-        later=_versions(mine, request).filter(id__gt=request.pk).order_by("-id").values_list("pk", flat=True).first(),
+        earlier=[Version(row, display_of(row), _votes(row)) for row in versions if row.pk < request.pk],
+        later=next((row.pk for row in versions if row.pk > request.pk), None),
         alike=_alike(mine, request),
     )
 
@@ -165,8 +165,11 @@ def display_of(request: ApprovalRequest) -> dict[str, Any] | None:
 
 
 def _visible(mine: Powers) -> QuerySet[ApprovalRequest]:
-    votes = Prefetch("votes", Vote.objects.select_related("taken_back"))
-    return ApprovalRequest.objects.filter(workspace_id__in=mine.visible).prefetch_related(votes)
+    return _rows(mine).prefetch_related(Prefetch("votes", Vote.objects.select_related("taken_back")))
+
+
+def _rows(mine: Powers) -> QuerySet[ApprovalRequest]:
+    return ApprovalRequest.objects.filter(workspace_id__in=mine.visible)
 
 
 def _mine(rows: QuerySet[ApprovalRequest], mine: Powers) -> QuerySet[ApprovalRequest]:
@@ -174,11 +177,14 @@ def _mine(rows: QuerySet[ApprovalRequest], mine: Powers) -> QuerySet[ApprovalReq
     actor = mine.actor
     if not actor.is_person or actor.method == rights.VISITING:
         return rows.none()
+    free = rows.filter(~_concerned(actor.id), state=State.PENDING)
+    if not mine.lent:
+        return free.filter(_within(mine.visible), ~Exists(_using(actor.id)))
     allowed = _within(mine.visible) & ~Q(Exists(_in_place_of(actor.id)))
     for workspace_id, lent in mine.lent.items():
         for one in lent:
             allowed |= _within({workspace_id: one.perms}) & ~_concerned(one.principal_id) & ~_used(one.principal_id)
-    return rows.filter(allowed, ~_concerned(actor.id), ~Exists(_voted(actor.id)), state=State.PENDING)
+    return free.filter(allowed, ~Exists(_voted(actor.id)))
 
 
 def _within(held_by: Mapping[UUID, frozenset[Perm]]) -> Q:
@@ -197,13 +203,17 @@ def _voted(person: UUID) -> QuerySet[Vote]:
     return Vote.objects.filter(request_id=OuterRef("pk"), voter_id=person)
 
 
+def _using(person: UUID) -> QuerySet[Vote]:
+    """By themselves or in their place."""
+    return Vote.objects.filter(Q(voter_id=person) | Q(right_of_id=person), request_id=OuterRef("pk"))
+
+
 def _in_place_of(person: UUID) -> QuerySet[Vote]:
     return Vote.objects.filter(request_id=OuterRef("pk"), right_of_id=person)
 
 
 def _used(person: UUID) -> Q:
-    """Their right, by themselves or in their place."""
-    return Q(Exists(_voted(person))) | Q(Exists(_in_place_of(person)))
+    return Q(Exists(_using(person)))
 
 
 def _all(rows: QuerySet[ApprovalRequest], _: Powers) -> QuerySet[ApprovalRequest]:
@@ -224,15 +234,16 @@ def _items(mine: Powers, rows: QuerySet[ApprovalRequest]) -> list[Item]:
 
 
 def _item(mine: Powers, request: ApprovalRequest, deadline: datetime) -> Item:
-    why_not = rights.why_not(mine, request)
-    yes = [vote for vote in request.votes.all() if vote.verdict == Verdict.APPROVE and not vote.is_taken_back]
+    votes = list(request.votes.all())
+    why_not = rights.why_not(mine, request, votes)
+    yes = [vote for vote in votes if vote.verdict == Verdict.APPROVE and not vote.is_taken_back]
     return Item(
         request=request,
         may_vote=not why_not,
         why_not=why_not,
         deadline=deadline,
         approvals=len(yes),
-        in_place_of="" if why_not else rights.used_by(mine, request).of_label,
+        in_place_of="" if why_not else rights.used_by(mine, request, votes).of_label,
         open_roles=open_places(request.rules, [frozenset(vote.roles) for vote in yes]),
     )
 
@@ -246,15 +257,11 @@ def _has_yes(request: ApprovalRequest, votes: list[Vote], actor: Actor) -> bool:
     return bool(mine) and request.state in (State.PENDING, State.APPROVED)
 
 
-def _versions(mine: Powers, request: ApprovalRequest) -> QuerySet[ApprovalRequest]:
-    return _visible(mine).filter(call_id=request.call_id)
-
-
-def _earlier(mine: Powers, request: ApprovalRequest) -> list[Version]:
-    rows = _versions(mine, request).filter(id__lt=request.pk).order_by("-id")
-    return [Version(row, display_of(row), _votes(row)) for row in rows]
+def _versions(mine: Powers, request: ApprovalRequest) -> list[ApprovalRequest]:
+    """Every other question about the same call, the latest first."""
+    return list(_visible(mine).filter(call_id=request.call_id).exclude(pk=request.pk).order_by("-id"))
 
 
 def _alike(mine: Powers, request: ApprovalRequest) -> list[ApprovalRequest]:
-    same = _visible(mine).filter(workspace_id=request.workspace_id, tool=request.tool)
+    same = _rows(mine).filter(workspace_id=request.workspace_id, tool=request.tool)
     return list(same.exclude(state=State.PENDING).exclude(pk=request.pk).order_by("-id")[:ALIKE])

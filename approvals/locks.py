@@ -4,11 +4,12 @@ from uuid import UUID
 
 from approvals.errors import RequestNotFound
 from approvals.models import ApprovalRequest
+from tenants import quick
 
 
 def request(request_id: UUID) -> ApprovalRequest:
     """The request, locked until the transaction ends."""
-    row = ApprovalRequest.objects.select_for_update().filter(pk=request_id).first()
+    row = quick.first(ApprovalRequest, lock=True, id=request_id)
     if row is None:
         raise RequestNotFound
     return row

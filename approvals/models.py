@@ -2,6 +2,7 @@ from uuid import UUID
 
 from django.db import models
 from django.db.models import F, Q
+from django.utils.functional import cached_property
 
 from approvals.types import Channel, Rules, State, Tier, Verdict
 from tenants.models import TenantModel
@@ -99,7 +100,7 @@ class ApprovalRequest(TenantModel):
         """The highest tier takes no code: the passkey signs the action digest itself."""
         return self.tier == Tier.CRITICAL
 
-    @property
+    @cached_property
     def excluded(self) -> dict[UUID, str]:
         """Who may not decide, and as what."""
         behind = {UUID(person): why for person, why in self.also_excluded}

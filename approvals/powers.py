@@ -9,6 +9,7 @@ from django.db.models import Q
 
 from approvals.models import Delegation
 from controlplane.lib import clock
+from tenants import once
 from tenants.actors import Actor
 from tenants.models import User
 from tenants.permissions import Perm, held, held_by_workspace
@@ -41,6 +42,10 @@ class Powers:
 
 def of(actor: Actor) -> Powers:
     """Everywhere in the entered tenant."""
+    return once.ask(("powers", actor, actor.token_scopes), lambda: _everywhere(actor))
+
+
+def _everywhere(actor: Actor) -> Powers:
     own = held_by_workspace(actor)
     return Powers(actor, own, _lent(actor, own))
 

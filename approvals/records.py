@@ -17,13 +17,19 @@ from approvals.events import (
 from approvals.models import ApprovalRequest, Vote
 from approvals.types import Stage, Tally
 from controlplane.lib.events import Committed
-from evidence.services import record
+from evidence.recording import Entry
+from evidence.services import record, record_many
 from tenants.actors import Actor
 
 
 def tell(event: object, request: ApprovalRequest, actor: Actor) -> None:
     """Into the record of the run that asks."""
     record(event, actor=actor, workspace_id=request.workspace_id, run_id=request.run_id)
+
+
+def tell_all(events: Sequence[object], request: ApprovalRequest, actor: Actor) -> None:
+    """The same for several at once, in their order."""
+    record_many([Entry(event, actor, request.workspace_id, request.run_id) for event in events])
 
 
 def requested(request: ApprovalRequest, display: bytes) -> ApprovalRequested:

@@ -1,6 +1,6 @@
 """Who may decide a request. The one place that says so; every page, card and verb asks here."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -39,13 +39,13 @@ def may_vote(actor: Actor, request: ApprovalRequest) -> tuple[bool, str]:
 
     A fresh second factor, where the request needs one, is a matter of the vote and not of the right to it.
     """
-    reason = why_not(powers.in_workspace(actor, request.workspace_id), request)
+    reason = why_not(powers.in_workspace(actor, request.workspace_id), request, list(request.votes.all()))
     return not reason, reason
 
 
-def why_not(mine: Powers, request: ApprovalRequest) -> str:
-    """The same from powers that are known already: "" means that the actor may vote."""
-    return not_eligible(mine, request) or not_open(mine, request)
+def why_not(mine: Powers, request: ApprovalRequest, votes: Sequence[Vote]) -> str:
+    """The same from powers and votes that are known already: "" means that the actor may vote."""
+    return not_eligible(mine, request) or not_open(mine, request, votes)
 
 
 def needed(request: ApprovalRequest) -> Perm:
@@ -63,12 +63,11 @@ def not_eligible(mine: Powers, request: ApprovalRequest) -> str:
     return "" if _rights(mine, request) else _missing(mine, request)
 
 
-def not_open(mine: Powers, request: ApprovalRequest) -> str:
+def not_open(mine: Powers, request: ApprovalRequest, votes: Sequence[Vote]) -> str:
     """Why nobody, or not this actor, can vote on it any more; "" if they can."""
     decided = _DECIDED.get(State(request.state), "")
     if decided:
         return decided
-    votes = request.votes.all()
     if any(vote.voter_id == mine.actor.id for vote in votes):
         return "You have voted already; it waits for somebody else."
     rights = _rights(mine, request)
@@ -77,9 +76,9 @@ def not_open(mine: Powers, request: ApprovalRequest) -> str:
     return ""
 
 
-def used_by(mine: Powers, request: ApprovalRequest) -> Right:
+def used_by(mine: Powers, request: ApprovalRequest, votes: Sequence[Vote]) -> Right:
     """The right that a vote of this actor uses; their own first. Ask `why_not` before."""
-    return _unused(mine, _rights(mine, request), request.votes.all())[0]
+    return _unused(mine, _rights(mine, request), votes)[0]
 
 
 def _rights(mine: Powers, request: ApprovalRequest) -> list[Right]:
@@ -94,7 +93,7 @@ def _rights(mine: Powers, request: ApprovalRequest) -> list[Right]:
     return own + lent
 
 
-def _unused(mine: Powers, rights: Collection[Right], votes: Iterable[Vote]) -> list[Right]:
+def _unused(mine: Powers, rights: Collection[Right], votes: Sequence[Vote]) -> list[Right]:
     used = {person for vote in votes for person in (vote.voter_id, vote.right_of_id)}
     return [right for right in rights if (right.of_id or mine.actor.id) not in used]
 

@@ -1,5 +1,6 @@
 """What the votes add up to, and telling the run."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -14,9 +15,21 @@ from tenants.actors import Actor
 
 def settle(request: ApprovalRequest, result: Tally, *, actor: Actor) -> Outcome:
     """Write down what the votes add up to; if that decides it, tell the run in the same transaction."""
+    write_down(request, result, actor=actor)
+    return pass_on(request, result)
+
+
+def write_down(request: ApprovalRequest, result: Tally, *, actor: Actor, first: Sequence[object] = ()) -> None:
+    """`first`: events of this transaction that go on record before the decision, in the same statement."""
+    events = list(first)
     if result.state is not State.PENDING:
         move(request, result.state)
-        records.tell(records.decided(request, result), request, actor)
+        events.append(records.decided(request, result))
+    records.tell_all(events, request, actor)
+
+
+def pass_on(request: ApprovalRequest, result: Tally) -> Outcome:
+    if result.state is not State.PENDING:
         tell_run(request)
     else:
         ports.changed.get()(request_id=request.pk, state=State.PENDING)
@@ -51,8 +64,11 @@ def move(request: ApprovalRequest, to: State, **also: str) -> None:
 
 def ballots(request: ApprovalRequest) -> list[Ballot]:
     """The votes that stand, in their order."""
-    rows = standing(request.pk).order_by("id")
-    return [Ballot(v.voter_id, Verdict(v.verdict), v.cast_at, frozenset(v.roles), v.right_of_id) for v in rows]
+    return [ballot(vote) for vote in standing(request.pk).order_by("id")]
+
+
+def ballot(vote: Vote) -> Ballot:
+    return Ballot(vote.voter_id, Verdict(vote.verdict), vote.cast_at, frozenset(vote.roles), vote.right_of_id)
 
 
 def yes(request_id: UUID) -> QuerySet[Vote]:

@@ -1,6 +1,7 @@
 """The only decider. The console, Slack, the API and the CLI all end in `cast_vote`."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hmac import compare_digest
@@ -18,10 +19,11 @@ from approvals.errors import (
     RequestNotFound,
     StaleDisplay,
 )
+from approvals.events import VoteCast
 from approvals.models import ApprovalRequest, TakenBack, Vote
 from approvals.powers import NOBODY, Powers
 from approvals.quorum import met
-from approvals.settling import ballots, outcome, settle
+from approvals.settling import ballot, ballots, outcome, pass_on, settle, write_down
 from approvals.tally import counted, tally
 from approvals.types import Channel, Outcome, State, Tally, Verdict
 from controlplane.lib import clock
@@ -69,14 +71,18 @@ def cast_vote(
     """
     request, now = locks.request(request_id), clock.now()
     deadline, mine = halted.deadline_of(request, now), powers.in_workspace(actor, request.workspace_id)
+    votes = _votes(request)
     _check_voter(request, mine)
-    _check_open(request, mine, now, deadline)
+    _check_open(request, mine, votes, now, deadline)
     _check_vote(request, verdict, reason, seen_digest)
     needs_proof = verdict is Verdict.APPROVE and request.step_up
     proof = _proof(request, actor, channel, now) if needs_proof else None
-    _cast(request, mine, _Ballot(verdict, reason.strip(), channel, selection, now, proof))
+    vote, told = _cast(request, mine, votes, _Ballot(verdict, reason.strip(), channel, selection, now, proof))
+    cast = [ballot(earlier) for earlier in votes if not earlier.is_taken_back] + [ballot(vote)]
+    result = tally(request.rules, cast, now, deadline)
+    write_down(request, result, actor=actor, first=[told])
     _book_time(request, actor, seen_at, now)
-    return settle(request, tally(request.rules, ballots(request), now, deadline), actor=actor)
+    return pass_on(request, result)
 
 
 @transaction.atomic(durable=True)
@@ -120,8 +126,15 @@ def _check_voter(request: ApprovalRequest, mine: Powers) -> None:
         raise MayNotVote(reason)
 
 
-def _check_open(request: ApprovalRequest, mine: Powers, now: datetime, deadline: datetime) -> None:
-    reason = rights.not_open(mine, request)
+def _votes(request: ApprovalRequest) -> list[Vote]:
+    """All that were cast. The request is locked, so they stay all until this transaction ends."""
+    return list(Vote.objects.filter(request_id=request.pk).select_related("taken_back").order_by("id"))
+
+
+def _check_open(
+    request: ApprovalRequest, mine: Powers, votes: Sequence[Vote], now: datetime, deadline: datetime
+) -> None:
+    reason = rights.not_open(mine, request, votes)
     if reason:
         raise AlreadyDecided(reason, state=request.state)
     if now >= deadline:
@@ -154,25 +167,26 @@ def _proof(request: ApprovalRequest, actor: Actor, channel: Channel, now: dateti
         raise
 
 
-def _cast(request: ApprovalRequest, mine: Powers, ballot: _Ballot) -> None:
-    actor, right = mine.actor, rights.used_by(mine, request)
+def _cast(request: ApprovalRequest, mine: Powers, votes: Sequence[Vote], given: _Ballot) -> tuple[Vote, VoteCast]:
+    """The vote and what is to be said of it."""
+    actor, right = mine.actor, rights.used_by(mine, request, votes)
     vote = request.votes.create(
         voter_id=actor.id,
         voter_label=actor.label,
         right_of_id=right.of_id,
         right_of_label=right.of_label,
         roles=_roles(request, right.of_id or actor.id),
-        verdict=ballot.verdict,
-        reason=ballot.reason,
-        channel=ballot.channel,
+        verdict=given.verdict,
+        reason=given.reason,
+        channel=given.channel,
         method=actor.method,
-        step_up_method=ballot.proof.method if ballot.proof else "",
-        selection=ballot.selection,
+        step_up_method=given.proof.method if given.proof else "",
+        selection=given.selection,
         seen_digest=request.display_digest,
-        cast_at=ballot.now,
+        cast_at=given.now,
     )
-    assertion = bytes(ballot.proof.assertion or b"") if ballot.proof else b""
-    records.tell(records.vote_cast(request, vote, assertion), request, actor)
+    assertion = bytes(given.proof.assertion or b"") if given.proof else b""
+    return vote, records.vote_cast(request, vote, assertion)
 
 
 def _roles(request: ApprovalRequest, person: UUID) -> list[str]:

@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from connectors import gateway, self_calls
 from connectors.calls import CallState, CallStatus, Lane
 from connectors.events import EnforcementChanged, EnforcementFailed
-from connectors.lights import Light, Outcome, Proof, light_of
+from connectors.lights import Light, Outcome, Proof, light_of, worst
 from connectors.models import Enforcement, ToolCall
 from controlplane.lib import clock
 from controlplane.lib.errors import DomainError
@@ -26,6 +26,7 @@ from tenants import access as places
 from tenants import scope
 from tenants.actors import Actor
 from tenants.models import Environment
+from tenants.permissions import Perm, held_by_workspace
 
 log = get_logger(__name__)
 
@@ -171,6 +172,24 @@ def lights(actor: Actor) -> list[Shown]:
 def _light(row: Enforcement | None) -> Light:
     proof = Proof(Outcome(row.outcome), row.tried_at) if row else Proof()
     return light_of(proof, clock.now())
+
+
+_PROOFS = """
+SELECT coalesce(e.outcome, %(nothing)s), e.tried_at FROM policies_standing s
+  JOIN tenants_environment v ON v.id = s.environment_id AND v.workspace_id = ANY(%(workspaces)s)
+  LEFT JOIN connectors_enforcement e ON e.environment_id = s.environment_id AND e.tenant_id = s.tenant_id
+ WHERE s.tenant_id = %(tenant)s
+"""
+
+
+def worst_light(actor: Actor) -> Light:
+    """The worst of `lights`, in one statement: every page asks for it. Needs an open transaction."""
+    seen = [workspace for workspace, perms in held_by_workspace(actor).items() if Perm.VIEW in perms]
+    given = {"tenant": scope.current(), "workspaces": seen, "nothing": Outcome.UNPROVEN}
+    with connection.cursor() as cursor:
+        cursor.execute(_PROOFS, given)
+        proofs = [Proof(Outcome(outcome), tried_at) for outcome, tried_at in cursor.fetchall()]
+    return worst([light_of(proof, clock.now()) for proof in proofs])
 
 
 def _canary() -> Actor:

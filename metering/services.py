@@ -122,9 +122,8 @@ def record_human(
     cost = human_cost(seconds, prices.minute_rate(now))
     place = Place(workspace_id, _workflow_of(run_id), ticket or "")
     booked = {"run_id": run_id, "seconds": seconds, "measured": measured, "cost_micros": _known(cost), "at": now}
-    defaults = {**asdict(place), **booked}
-    _, created = HumanTime.objects.get_or_create(request_id=request_id, person_id=actor.id, defaults=defaults)
-    if created:
+    row = HumanTime(request_id=request_id, person_id=actor.id, **asdict(place), **booked)
+    if quick.insert([row], on_conflict=_BOOKED_ONCE):
         rollups.add(rollups.of_person(seconds, cost), place, at=now, provider=HUMAN)
         event = HumanTimeRecorded(request_id, actor.id, seconds, measured, cost.micros, cost.known)
         record(event, actor=actor, workspace_id=workspace_id, run_id=run_id)
@@ -154,6 +153,9 @@ SELECT coalesce(sum(cost) FILTER (WHERE part = 'model'), 0), coalesce(sum(cost) 
         SELECT 'human', cost_micros, cost_micros IS NULL
           FROM metering_humantime WHERE tenant_id = %(tenant)s AND run_id = %(run)s) AS parts
 """
+
+
+_BOOKED_ONCE = "ON CONFLICT (tenant_id, request_id, person_id) DO NOTHING"
 
 
 @transaction.atomic(durable=True)
@@ -244,8 +246,15 @@ def _cost(micros: int | None) -> Cost:
 
 def _workflow_of(run_id: UUID | None) -> str:
     """The workflow that the run's own usage names; an approval before any call has none to name."""
-    rows = UsageRow.objects.filter(run_id=run_id).exclude(workflow="")
-    return rows.values_list("workflow", flat=True).first() or ""
+    with connection.cursor() as cursor:
+        cursor.execute(_WORKFLOW_OF, [scope.current(), run_id])
+        found = cursor.fetchone()
+    return str(found[0]) if found else ""
+
+
+_WORKFLOW_OF = """
+SELECT workflow FROM metering_usagerow WHERE tenant_id = %s AND run_id = %s AND workflow <> '' ORDER BY id LIMIT 1
+"""
 
 
 def _settled(call_id: UUID, attempt: int, usage: Usage, cost: Cost) -> UsageSettled:

@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 
 from controlplane.lib.errors import NotFound
 from controlplane.lib.logs import bind
-from tenants import breakglass, scope
+from tenants import breakglass, once, scope
 from tenants.actors import BREAK_GLASS, Actor
 from tenants.doors import signed_in
 
@@ -43,6 +43,7 @@ class ConsoleView(View):
             stack.enter_context(scope.enter(self.actor.tenant_id))
             if request.method in SAFE_METHODS:
                 stack.enter_context(transaction.atomic())
+                stack.enter_context(once.per_reading())
             return self.rendered(super().dispatch(request, *args, **kwargs))
 
     @staticmethod
@@ -76,6 +77,7 @@ class ApiView(APIView):
         self._stack.enter_context(scope.enter(request.auth.tenant_id))
         if request.method in SAFE_METHODS and self.reads_in_transaction:
             self._stack.enter_context(transaction.atomic())
+            self._stack.enter_context(once.per_reading())
 
     @property
     def actor(self) -> Actor:

@@ -1,11 +1,12 @@
 """May this actor do that in this workspace? Answered from django-guardian's rows, inside the tenant's scope."""
 
+from collections.abc import Mapping
 from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db.models import Exists, Manager, Model, OuterRef, QuerySet
 
-from tenants import roles
+from tenants import once, roles
 from tenants.actors import BREAK_GLASS, Actor
 from tenants.errors import PermissionMissing
 from tenants.models import EnvironmentUserPermission, Workspace, WorkspaceUserPermission
@@ -51,7 +52,7 @@ def _shared(actor: Actor, rows: "Manager[R]") -> "QuerySet[R]":
 def held(actor: Actor, workspace_id: UUID, environment_id: UUID | None = None) -> frozenset[Perm]:
     """Everything the actor may do in the workspace, or there in one environment; a token may narrow it, nothing
     widens it."""
-    names = _codenames(granted(actor).filter(content_object_id=workspace_id))
+    names = _in_workspace(actor, workspace_id)
     if environment_id is not None:
         names |= _codenames(granted_in_environments(actor).filter(content_object_id=environment_id))
     return _narrowed(actor, names)
@@ -59,17 +60,32 @@ def held(actor: Actor, workspace_id: UUID, environment_id: UUID | None = None) -
 
 def held_anywhere(actor: Actor) -> frozenset[Perm]:
     """Everything the actor may do in at least one workspace of the tenant, and not only in one environment."""
-    return _narrowed(actor, _codenames(granted(actor)))
+    return _narrowed(actor, set[str]().union(*_by_workspace(actor).values()))
 
 
 def held_by_workspace(actor: Actor) -> dict[UUID, frozenset[Perm]]:
     """The same for every workspace in which the actor may do anything, in one query."""
     if actor.method == BREAK_GLASS:
         return dict.fromkeys(Workspace.objects.values_list("id", flat=True), roles.BREAK_GLASS)
+    return {workspace_id: _narrowed(actor, names) for workspace_id, names in _by_workspace(actor).items()}
+
+
+def _in_workspace(actor: Actor, workspace_id: UUID) -> set[str]:
+    if once.reading():
+        return set(_by_workspace(actor).get(workspace_id, ()))
+    return _codenames(granted(actor).filter(content_object_id=workspace_id))
+
+
+def _by_workspace(actor: Actor) -> Mapping[UUID, set[str]]:
+    """All that the rows say about the actor, by workspace; a token's scopes are not in it."""
+    return once.ask(("permissions", actor), lambda: _asked(actor))
+
+
+def _asked(actor: Actor) -> dict[UUID, set[str]]:
     found: dict[UUID, set[str]] = {}
     for workspace_id, codename in granted(actor).values_list("content_object_id", "permission__codename"):
         found.setdefault(workspace_id, set()).add(codename)
-    return {workspace_id: _narrowed(actor, names) for workspace_id, names in found.items()}
+    return found
 
 
 def _codenames(rows: "QuerySet[Any]") -> set[str]:
@@ -96,6 +112,8 @@ def holds_anywhere(actor: Actor, perm: Perm) -> bool:
         return perm in roles.BREAK_GLASS
     if actor.token_scopes is not None and perm.value not in actor.token_scopes:
         return False
+    if once.reading():
+        return any(perm.value in names for names in _by_workspace(actor).values())
     return granted(actor).filter(permission__codename=perm.value).exists()
 
 

@@ -5,19 +5,25 @@ it may ring twice, late or never, because a worker that comes looks at the rows,
 still waits.
 """
 
-from datetime import datetime
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Case, CharField, F, Q, Value, When
-from django.db.models.functions import Coalesce
 from django_q.brokers import get_broker
 from django_q.tasks import async_task
 
 from controlplane.lib import clock
+from tenants import scope
+from tenants.models.base import require_transaction
 from workflows.broker import BELL_TASK, PostgresBroker
-from workflows.models import Run
 from workflows.types import ENGINE_RUN_STATES
+
+_MOVING = sorted(state.value for state in ENGINE_RUN_STATES)
+_WAKE = """
+UPDATE workflows_run SET nudged = true, lane = CASE WHEN stop = '' THEN lane ELSE '' END,
+       ready_at = CASE WHEN lease_until > %(now)s THEN ready_at ELSE coalesce(ready_at, %(now)s) END,
+       wake_at = CASE WHEN lease_until > %(now)s THEN wake_at ELSE %(now)s END
+ WHERE tenant_id = %(tenant)s AND id = %(run)s AND state = ANY(%(states)s)
+"""
 
 
 def wake(run_id: UUID) -> bool:
@@ -27,21 +33,14 @@ def wake(run_id: UUID) -> bool:
     goes into the queue; one that is to stop no longer waits for room. Locks the run; touch its steps after, never
     before.
     """
-    now = clock.now()
-    mine = Run.objects.filter(pk=run_id, state__in=ENGINE_RUN_STATES)
-    if not mine.update(nudged=True, **_queued(now)):
-        return False
+    require_transaction()
+    given = {"now": clock.now(), "tenant": scope.current(), "run": run_id, "states": _MOVING}
+    with connection.cursor() as cursor:
+        cursor.execute(_WAKE, given)
+        if not cursor.rowcount:
+            return False
     ring()
     return True
-
-
-def _queued(now: datetime) -> dict[str, Case]:
-    free = Q(lease_until=None) | Q(lease_until__lte=now)
-    return {
-        "ready_at": Case(When(free, then=Coalesce("ready_at", Value(now))), default=F("ready_at")),
-        "wake_at": Case(When(free, then=Value(now)), default=F("wake_at")),
-        "lane": Case(When(stop="", then=F("lane")), default=Value(""), output_field=CharField()),
-    }
 
 
 def ring() -> None:

@@ -12,7 +12,9 @@ _HARMLESS = frozenset("\n\t")
 
 def inert(text: str) -> str:
     """Control, format and unassigned characters become `⟨U+202E⟩`; very long text ends with what was left out."""
-    kept = "".join(_shown(character) for character in text[:LONGEST])
+    kept = text[:LONGEST]
+    if not kept.isprintable():  # most often it is
+        kept = "".join(map(_shown, kept))
     left_out = len(text) - LONGEST
     return f"{kept} ⟨… {left_out:,} more characters⟩" if left_out > 0 else kept
 

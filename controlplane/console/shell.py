@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from django.urls import reverse
 
@@ -75,7 +76,7 @@ def around(actor: Actor, tenant: Tenant) -> Shell:
         person=actor.label,
         organisations=access.organisations(actor.id),
         halts=_halts(),
-        enforcement=lights.worst([shown.light for shown in enforcement.lights(actor)]),
+        enforcement=enforcement.worst_light(actor),
         waiting=waiting,
         held=permissions.held_anywhere(actor),
         navigation=_navigation(tenant.slug, {"approvals": waiting}),
@@ -93,9 +94,11 @@ def _halts() -> Sequence[Halt] | None:
 
 def _navigation(slug: str, counts: dict[str, int]) -> tuple[tuple[Item, ...], ...]:
     return tuple(
-        tuple(
-            Item(name, key, label, reverse(f"console:{name}", args=[slug]), counts.get(name, 0))
-            for name, key, label in group
-        )
+        tuple(Item(name, key, label, _address(name, slug), counts.get(name, 0)) for name, key, label in group)
         for group in NAVIGATION
     )
+
+
+@lru_cache(maxsize=4096)
+def _address(name: str, slug: str) -> str:
+    return reverse(f"console:{name}", args=[slug])
