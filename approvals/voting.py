@@ -1,7 +1,7 @@
 """The only decider. The console, Slack, the API and the CLI all end in `cast_vote`."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hmac import compare_digest
@@ -62,12 +62,14 @@ def cast_vote(
     seen_digest: str,
     seen_at: datetime | None = None,
     selection: str = "",
+    with_it: Callable[[], None] | None = None,
 ) -> Outcome:
     """Say yes or no to exactly what was seen; the vote that settles it also wakes the run.
 
     `seen_digest` is the display digest that the voter's page or card carried. `seen_at`: when it was shown to
     this voter, None where nobody can know. `selection`: digest of the frozen selection that this is one of. A yes
     where the tier asks for it uses up a proof of the voter's second factor for exactly this action (`tenants.stepup`).
+    `with_it`: what becomes true with the vote or not at all; what it raises undoes the vote.
     """
     request, now = locks.request(request_id), clock.now()
     deadline, mine = halted.deadline_of(request, now), powers.in_workspace(actor, request.workspace_id)
@@ -82,6 +84,8 @@ def cast_vote(
     result = tally(request.rules, cast, now, deadline)
     write_down(request, result, actor=actor, first=[told])
     _book_time(request, actor, seen_at, now)
+    if with_it is not None:
+        with_it()
     return pass_on(request, result)
 
 

@@ -353,7 +353,7 @@ class SlackIdentity(TenantModel):
 
 
 class SlackDelivery(TenantModel):
-    """What names an interaction of Slack that was taken in; the same one again is answered, not repeated."""
+    """What names an interaction of Slack that was handled; the same one again is answered, not repeated."""
 
     endpoint = models.ForeignKey(WebhookEndpoint, on_delete=models.PROTECT, related_name="+")
     digest = models.CharField(max_length=64)

@@ -1,9 +1,8 @@
 """What our cards do when they are clicked. Every path ends in `approvals.services.cast_vote`."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
 from typing import Any, TypeAlias
-from uuid import UUID
 
 from django.db import transaction
 from slack_bolt import App
@@ -14,9 +13,9 @@ from approvals.types import Channel, Verdict
 from connectors import access, cards, gateway
 from connectors.calls import CallSpec, CallState, Lane
 from connectors.gateway import tools
-from connectors.models import WebhookEndpoint
-from connectors.slack import blocks, clicks
+from connectors.slack import blocks, clicks, once
 from connectors.slack.clicks import Clicker, Place
+from connectors.slack.once import Interaction
 from connectors.types import JsonObject
 from controlplane.lib.errors import DomainError
 from controlplane.lib.logs import get_logger
@@ -33,23 +32,6 @@ NO_DIALOGUE = "The dialogue could not be opened. Please reject it in the console
 
 class NotTaken(RuntimeError):
     """The click did nothing; the message is for the person who clicked."""
-
-
-@dataclass(frozen=True)
-class Interaction:
-    """One verified request of Slack: its endpoint and the delivery that stands in for a run."""
-
-    endpoint: WebhookEndpoint
-    delivery_id: UUID
-    signing_secret: str
-
-    @property
-    def app_id(self) -> str:
-        return str(self.endpoint.instance.config.get("app_id", ""))
-
-    @property
-    def team_id(self) -> str:
-        return str(self.endpoint.instance.config.get("team_id", ""))
 
 
 def app_for(interaction: Interaction) -> App:
@@ -72,22 +54,27 @@ def app_for(interaction: Interaction) -> App:
 
 def _approve(interaction: Interaction, ack: Ack, body: JsonObject) -> None:
     """Refusals are told to the person who clicked, and to nobody else."""
-    refusal = _refused(lambda: _cast(interaction, body, _value(body), clicks.place(body), Verdict.APPROVE, ""))
+    refusal = _refused(
+        interaction, lambda: _cast(interaction, body, _value(body), clicks.place(body), Verdict.APPROVE, "")
+    )
     if refusal:
         _tell(interaction, body, refusal)
+        _close(interaction)
     ack()
 
 
 def _ask_reason(interaction: Interaction, ack: Ack, body: JsonObject) -> None:
     """A trigger lives for three seconds, so the dialogue is opened before anything else. Nobody is let in by it."""
-    refusal = _refused(lambda: _open_dialogue(interaction, body))
+    refusal = _refused(interaction, lambda: _open_dialogue(interaction, body))
     if refusal:
         _tell(interaction, body, refusal)
     ack()
 
 
 def _open_dialogue(interaction: Interaction, body: JsonObject) -> None:
+    """Marked before: the trigger would be dead by the time that the same press came again."""
     _clicker(interaction, body)
+    once.note(interaction)
     view = blocks.reject_modal(clicks.carried(_value(body), clicks.place(body)))
     opened = _call(interaction, "slack.view.open", {"trigger_id": str(body.get("trigger_id", "")), "view": view})
     if not opened:
@@ -95,8 +82,9 @@ def _open_dialogue(interaction: Interaction, body: JsonObject) -> None:
 
 
 def _reject(interaction: Interaction, ack: Ack, body: JsonObject, view: JsonObject) -> None:
-    refusal = _refused(lambda: _cast_from_dialogue(interaction, body, view))
+    refusal = _refused(interaction, lambda: _cast_from_dialogue(interaction, body, view))
     if refusal:
+        _close(interaction)
         ack(response_action="errors", errors={blocks.REASON_BLOCK: refusal})
     else:
         ack()
@@ -107,18 +95,26 @@ def _cast_from_dialogue(interaction: Interaction, body: JsonObject, view: JsonOb
     _cast(interaction, body, value, place, Verdict.REJECT, clicks.reason(view))
 
 
-def _refused(act: Callable[[], None]) -> str:
-    """Why the click did nothing; empty when it did what it says."""
+def _refused(interaction: Interaction, act: Callable[[], None]) -> str:
+    """Why the click did nothing; empty when it did what it says, now or in another delivery."""
     try:
         act()
+    except once.HandledBefore:
+        return ""
     except clicks.NotOurs as foreign:
         log.warning("slack interaction refused: %s", foreign)
         return NOT_HERE
     except NotTaken as told:
         return str(told)
     except DomainError as refused:
-        return refused.detail
+        return "" if once.is_handled(interaction) else refused.detail
     return ""
+
+
+def _close(interaction: Interaction) -> None:
+    """A click that was refused stays refused when it comes again."""
+    with suppress(once.HandledBefore):
+        once.note(interaction)
 
 
 def _cast(interaction: Interaction, body: JsonObject, value: str, place: Place, verdict: Verdict, reason: str) -> None:
@@ -135,6 +131,7 @@ def _cast(interaction: Interaction, body: JsonObject, value: str, place: Place, 
         reason=reason,
         channel=Channel.SLACK,
         seen_digest=choice.seen_digest,
+        with_it=lambda: once.mark(interaction),
     )
 
 
