@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 
-from approvals import halted, powers, rights
+from approvals import alike, halted, powers, rights
 from approvals.errors import RequestNotFound
 from approvals.models import ApprovalRequest, Delegation, Vote
 from approvals.powers import Powers
@@ -23,8 +23,6 @@ from tenants.actors import Actor
 from tenants.errors import PayloadExpired
 from tenants.models import Membership, User, Workspace
 from tenants.permissions import Perm, held
-
-ALIKE = 5
 
 
 @dataclass(frozen=True)
@@ -113,7 +111,7 @@ def access_request(actor: Actor, request_id: UUID) -> Detail:
         may_take_back=_has_yes(request, votes, actor),
         earlier=[Version(row, display_of(row), _votes(row)) for row in versions if row.pk < request.pk],
         later=next((row.pk for row in versions if row.pk > request.pk), None),
-        alike=_alike(mine, request),
+        alike=list(alike.decided(request, _rows(mine))[: alike.MOST]),
     )
 
 
@@ -260,8 +258,3 @@ def _has_yes(request: ApprovalRequest, votes: list[Vote], actor: Actor) -> bool:
 def _versions(mine: Powers, request: ApprovalRequest) -> list[ApprovalRequest]:
     """Every other question about the same call, the latest first."""
     return list(_visible(mine).filter(call_id=request.call_id).exclude(pk=request.pk).order_by("-id"))
-
-
-def _alike(mine: Powers, request: ApprovalRequest) -> list[ApprovalRequest]:
-    same = _rows(mine).filter(workspace_id=request.workspace_id, tool=request.tool)
-    return list(same.exclude(state=State.PENDING).exclude(pk=request.pk).order_by("-id")[:ALIKE])

@@ -78,6 +78,8 @@ class ApprovalRequest(TenantModel):
             models.Index(fields=["tenant", "state", "expires_at"], name="approval_queue"),
             models.Index(fields=["due_at"], condition=Q(state=State.PENDING), name="approval_due"),
             models.Index(fields=["tenant", "run_id"], name="approval_of_run"),
+            models.Index(fields=["tenant", "opened_at"], name="approval_opened"),
+            models.Index(fields=["tenant", "decided_at"], condition=~Q(state=State.PENDING), name="approval_decided"),
             models.Index(fields=["tenant", "id"], condition=Q(state=State.PENDING), name="approval_open"),
             models.Index(fields=["tenant", "id"], condition=~Q(state=State.PENDING), name="approval_closed"),
             models.Index(

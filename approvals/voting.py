@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from approvals import halted, links, locks, powers, records, rights
+from approvals import halted, links, locks, ports, powers, records, rights
 from approvals.errors import (
     AlreadyDecided,
     MayNotVote,
@@ -103,6 +103,7 @@ def take_back(*, request_id: UUID, actor: Actor, reason: str) -> Outcome:
     yes = counted(ballot for ballot in ballots(request) if ballot.verdict is Verdict.APPROVE)
     if request.state == State.APPROVED and not met(request.rules, [ballot.roles for ballot in yes]):
         return settle(request, Tally(State.REJECTED, len(yes), request.quorum), actor=actor)
+    ports.changed.get()(request_id=request.pk, state=State(request.state))
     return outcome(request, len(yes))
 
 

@@ -5,10 +5,10 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef
 
-from approvals import links
-from approvals.models import ApprovalRequest
+from approvals import alike, links
+from approvals.models import ApprovalRequest, TakenBack, Vote
 from approvals.settling import standing, yes
 from approvals.types import State
 from connectors import gateway, rotas, wakeups
@@ -39,10 +39,10 @@ def show(*, request_id: UUID) -> list[CallStatus]:
 def catch_up(limit: int = 50) -> int:
     """Show what a lost wake-up or a passing refusal left behind; returns how many requests were looked at."""
     with transaction.atomic():
-        behind = _behind(limit) if wakeups.card_instances() else []
-    for request_id in behind:
+        late = behind(limit) if wakeups.card_instances() else []
+    for request_id in late:
         _try_to_show(request_id)
-    return len(behind)
+    return len(late)
 
 
 def _try_to_show(request_id: UUID) -> None:
@@ -53,16 +53,19 @@ def _try_to_show(request_id: UUID) -> None:
         log.warning("the cards of %s cannot be shown: %s", request_id, refused.detail)
 
 
-def _behind(limit: int) -> list[UUID]:
-    """Requests opened or decided in the last day whose cards say something else, or were never posted and could be."""
+def behind(limit: int) -> list[UUID]:
+    """Requests opened or decided in the last day whose cards say something else, or were never posted and could be;
+    up to `limit` of each. Needs an open transaction."""
     current = ApprovalCard.objects.filter(request_id=OuterRef("pk"), shown_state__startswith=OuterRef("state"))
     given_up = ApprovalCard.objects.filter(
         request_id=OuterRef("pk"), post_call__state__in=FINAL - {CallState.SUCCEEDED}
     )
+    stale = ApprovalRequest.objects.exclude(Exists(current.exclude(message_ts=""))).exclude(Exists(given_up))
     day = clock.now() - timedelta(days=1)
-    recent = ApprovalRequest.objects.filter(Q(opened_at__gt=day) | Q(decided_at__gt=day))
-    stale = recent.exclude(Exists(current.exclude(message_ts=""))).exclude(Exists(given_up))
-    return list(stale.order_by("opened_at").values_list("pk", flat=True)[:limit])
+    opened = stale.filter(opened_at__gt=day).order_by("opened_at")
+    decided = stale.filter(decided_at__gt=day).exclude(state=State.PENDING).order_by("decided_at")
+    found = [row for rows in (opened, decided) for row in rows.values_list("pk", flat=True)[:limit]]
+    return list(dict.fromkeys(found))
 
 
 @transaction.atomic
@@ -78,9 +81,12 @@ def stands_at(request_id: UUID, instance: ConnectorInstance, place: Place) -> bo
 
 
 def face(request: ApprovalRequest) -> str:
-    """What a card says, in a word: the state, and while it waits how many have said yes."""
-    said_yes = yes(request.pk).count() if request.state == State.PENDING else 0
-    return f"{request.state}+{said_yes}" if said_yes else request.state
+    """What a card says, in a word: the state, and while it waits how often votes came or were taken back."""
+    if request.state != State.PENDING:
+        return request.state
+    taken_back = TakenBack.objects.filter(vote__request_id=request.pk).count()
+    changes = Vote.objects.filter(request_id=request.pk).count() + taken_back
+    return f"{request.state}+{changes}" if changes else request.state
 
 
 def button_value(request: ApprovalRequest) -> str:
@@ -136,6 +142,9 @@ def _update(card: ApprovalCard, message: dict[str, Any], actor: Actor) -> ToolCa
     card.refresh_from_db()
     if face(request) == card.shown_state:
         return None
+    written = ToolCall.objects.filter(idempotency_key=_key(request, card.instance)).first()
+    if written is not None:
+        return written
     args = {"channel": card.channel, "ts": message["ts"], **_content(request)}
     return proposal.write_down(spec=_spec(request, card.instance, "slack.message.update", args), actor=actor)
 
@@ -156,10 +165,14 @@ def _spec(request: ApprovalRequest, instance: ConnectorInstance, tool: str, args
         tool_version=tools.pinned_version(instance, tool),
         instance=instance.name,
         args=args,
-        idempotency_key=f"card:{request.pk}:{instance.name}:{shown}",
+        idempotency_key=_key(request, instance),
         step_id=shown,
         lane=Lane.SYSTEM,
     )
+
+
+def _key(request: ApprovalRequest, instance: ConnectorInstance) -> str:
+    return f"card:{request.pk}:{instance.name}:{face(request)}"
 
 
 def _content(request: ApprovalRequest) -> dict[str, Any]:
@@ -171,6 +184,7 @@ def _content(request: ApprovalRequest) -> dict[str, Any]:
         in_console=request.step_up or request.reason_required,
         decided_by=_who(request),
         terms=_terms(request),
+        alike=[_decided(one) for one in alike.decided_before(request)] if request.state == State.PENDING else [],
     )
     shown = blocks.card(display, now)
     return {"text": f"{blocks.HEADLINES[request.state]}: {display['title']}", "blocks": shown}
@@ -182,6 +196,12 @@ def _who(request: ApprovalRequest) -> str:
     if not voters:
         return f"{request.void_reason}" if request.void_reason else ""
     return f"{yes(request.pk).count()} of {request.quorum}: {voters}" if request.quorum > 1 else f"decided by {voters}"
+
+
+def _decided(earlier: ApprovalRequest) -> str:
+    """A yes that was used since is still a yes: a card is not written again for that."""
+    state = State.APPROVED if earlier.state == State.CONSUMED else State(earlier.state)
+    return f"{state.lower()} {earlier.decided_at:%Y-%m-%d}: {earlier.title}"
 
 
 def _terms(request: ApprovalRequest) -> str:

@@ -6,6 +6,7 @@ is broken. What it proved is kept, told when it changes, and read by the halt tr
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -185,7 +186,7 @@ SELECT coalesce(e.outcome, %(nothing)s), e.tried_at FROM policies_standing s
 def worst_light(actor: Actor) -> Light:
     """The worst of `lights`, in one statement: every page asks for it. Needs an open transaction."""
     seen = [workspace for workspace, perms in held_by_workspace(actor).items() if Perm.VIEW in perms]
-    given = {"tenant": scope.current(), "workspaces": seen, "nothing": Outcome.UNPROVEN}
+    given: dict[str, Any] = {"tenant": scope.current(), "workspaces": seen, "nothing": Outcome.UNPROVEN}
     with connection.cursor() as cursor:
         cursor.execute(_PROOFS, given)
         proofs = [Proof(Outcome(outcome), tried_at) for outcome, tried_at in cursor.fetchall()]

@@ -5,6 +5,7 @@ it may ring twice, late or never, because a worker that comes looks at the rows,
 still waits.
 """
 
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -34,7 +35,7 @@ def wake(run_id: UUID) -> bool:
     before.
     """
     require_transaction()
-    given = {"now": clock.now(), "tenant": scope.current(), "run": run_id, "states": _MOVING}
+    given: dict[str, Any] = {"now": clock.now(), "tenant": scope.current(), "run": run_id, "states": _MOVING}
     with connection.cursor() as cursor:
         cursor.execute(_WAKE, given)
         if not cursor.rowcount:

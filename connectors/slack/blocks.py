@@ -14,8 +14,9 @@ from connectors.types import JsonObject
 APPROVE, REJECT, OPEN = "approve", "reject", "open_console"
 REJECT_CALLBACK, REASON_BLOCK, REASON_INPUT = "reject_reason", "reason", "reason"
 MOST_CHANGES = 10
+MOST_ALIKE = 3
 MICRO = 1_000_000
-_TITLE, _LINE = 150, 1900
+_TITLE, _LINE, _SHORT = 150, 1900, 120
 
 HEADLINES: Mapping[str, str] = {
     "PENDING": "Approval needed",
@@ -33,6 +34,7 @@ class Standing:
     """What is true of a request besides what was frozen with it.
 
     `value`: what a button carries back. `in_console`: it is decided there only (step-up, or a yes needs a reason).
+    `alike`: the last decisions about the same tool, in a line each.
     """
 
     state: str
@@ -41,6 +43,7 @@ class Standing:
     in_console: bool
     decided_by: str = ""
     terms: str = ""
+    alike: Sequence[str] = ()
 
 
 def card(display: Mapping[str, Any], now: Standing) -> list[JsonObject]:
@@ -57,7 +60,12 @@ def card(display: Mapping[str, Any], now: Standing) -> list[JsonObject]:
     ]
     pending = now.state == "PENDING"
     said = [_context(line) for line in (now.terms if pending else "", now.decided_by) if line]
-    return [*parts, *said, *(_actions(now) if pending else [])]
+    return [*parts, *_alike(now.alike), *said, *(_actions(now) if pending else [])]
+
+
+def _alike(lines: Sequence[str]) -> list[JsonObject]:
+    shown = [plain(line, _SHORT) for line in lines[:MOST_ALIKE]]
+    return [{"type": "context", "elements": [plain("Decided before about this tool:"), *shown]}] if shown else []
 
 
 def _joined(*parts: str) -> str:

@@ -28,7 +28,7 @@ class Interaction:
     @property
     def delivery_id(self) -> UUID:
         """Stands in for a run. The same click has the same, however often and in whatever wrapping it comes."""
-        return uuid5(self.endpoint.pk, self.keys[-1])
+        return uuid5(self.endpoint.instance_id, self.keys[-1])
 
     @property
     def app_id(self) -> str:
@@ -41,9 +41,9 @@ class Interaction:
 
 @transaction.atomic
 def is_handled(interaction: Interaction) -> bool:
-    """By any of its keys."""
-    rows = SlackDelivery.objects.filter(endpoint=interaction.endpoint, digest__in=interaction.keys)
-    return rows.exists()
+    """By any of its keys, and by whichever door of the same app."""
+    instance_id = interaction.endpoint.instance_id
+    return SlackDelivery.objects.filter(endpoint__instance=instance_id, digest__in=interaction.keys).exists()
 
 
 def mark(interaction: Interaction) -> None:

@@ -57,17 +57,18 @@ def _measured(console: Console, counts: dict[str, int]) -> dict[str, Any]:
     with plans.watched() as statements:
         queue = pages.queue(world, counts["rounds"])
         vote = pages.vote(world, counts["rounds"])
+        beside = pages.api(world, counts["rounds"]) | pages.sweeper(world, counts["rounds"])
     judged = plans.checked(world, statements)
     rows: list[list[object]] = [
         [name, f"{t.p50_ms:.1f}", f"{t.p95_ms:.1f}", f"{t.cpu_ms:.1f}", t.count]
-        for name, t in {**queue, **vote}.items()
+        for name, t in {**queue, **vote, **beside}.items()
     ]
     table(console, "server time", ["what", "p50 ms", "p95 ms", "own CPU ms", "times"], rows)
     return {
         "pending": pending,
         "queue_p95_ms": max(t.p95_ms for t in queue.values()),
         "vote_p95_ms": max(t.p95_ms for t in vote.values()),
-        "by_page": {name: asdict(times) for name, times in {**queue, **vote}.items()},
+        "by_page": {name: asdict(times) for name, times in {**queue, **vote, **beside}.items()},
         "plans_checked": len(statements),
         "bad_plans": [f"{', '.join(one.faults)}: {one.sql}" for one in judged if one.faults],
         "slowest_statements": [{"ms": one.ms, "sql": one.sql} for one in judged[:3]],

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
+from django.db import transaction
 from django.test import Client
 
+from connectors import cards
+from tenants import scope
 from tests.bench.approvals import crowd
 
 WARM = 5
@@ -43,6 +46,26 @@ def vote(world: SimpleNamespace, rounds: int) -> dict[str, Times]:
     client = _signed_in(world.a.carol)
     waiting = crowd.open_for(world, world.a.carol, rounds + WARM)
     return {"vote": _each(waiting, lambda request: _voted(client, request))}
+
+
+def api(world: SimpleNamespace, rounds: int) -> dict[str, Times]:
+    """The same queue as the API gives it out, fifty at a time."""
+    client = _signed_in(world.a.carol)
+    headers = {"X-Interlock-Tenant": "a"}
+    paths = {f"API: {which}": f"/v1/approvals?which={which}" for which in ("mine", "all", "decided")}
+    return {
+        name: _taken(lambda path=path: _ok(client.get(path, headers=headers)), rounds) for name, path in paths.items()
+    }
+
+
+def sweeper(world: SimpleNamespace, rounds: int) -> dict[str, Times]:
+    """What looks every few seconds whether a card is behind; here every one is."""
+
+    def look() -> None:
+        with scope.enter(world.a.tenant.id), transaction.atomic():
+            assert cards.behind(50)
+
+    return {"cards behind": _taken(look, rounds)}
 
 
 def _voted(client: Client, request: Any) -> None:

@@ -7,7 +7,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from approvals import services as approvals
 from approvals.expiring import expire_due
@@ -81,6 +82,63 @@ def test_whatever_ends_a_question_its_card_says_so_at_once(
     shown = _shown(desk)
     assert words in shown
     assert '"actions"' not in shown, "nothing is left to press"
+
+
+def test_a_yes_that_is_taken_back_leaves_the_card_at_once(desk: Desk, scheduled: list[Any]) -> None:
+    with transaction.atomic():
+        ApprovalRequest.objects.update(quorum=2)
+    assert desk.press("approve").status == 200
+    assert "1 of 2: Bob" in _shown(desk)
+    scheduled.clear()
+    bob = desk.side.bob
+    session = Actor(bob.kind, bob.id, desk.side.tenant.id, bob.label, "session")
+    approvals.take_back(request_id=desk.request_id, reason="I looked again", actor=session)
+    assert scheduled == [str(desk.request_id)]
+    assert "Bob" not in _shown(desk)
+
+
+def test_a_card_shows_what_was_decided_before_about_the_same_tool(desk: Desk, vendors: StandIns) -> None:
+    assert "Decided before" not in json.dumps(desk.messages()[-1]["blocks"]), "nothing was"
+    with transaction.atomic():
+        title = desk.request().title
+    assert desk.press("approve").status == 200
+    _ask_again(desk, vendors)
+    shown = json.dumps(desk.messages()[-1]["blocks"])
+    assert "Decided before about this tool:" in shown
+    assert f"approved {clock.now():%Y-%m-%d}: {title}" in shown
+
+
+def test_what_is_decided_after_a_card_was_written_does_not_change_it(desk: Desk, vendors: StandIns) -> None:
+    first = desk.request_id
+    _ask_again(desk, vendors)
+    desk.request_id, second = first, desk.request_id
+    with transaction.atomic():
+        ApprovalRequest.objects.filter(pk=second).update(quorum=2)
+    withdraw(request_id=first, reason="not needed any more", actor=_dana(desk.side))
+    desk.request_id = second
+    assert desk.press("approve").status == 200
+    cards.show(request_id=second)
+    assert "Decided before" not in json.dumps(desk.messages()[-1]["blocks"])
+
+
+def _ask_again(desk: Desk, vendors: StandIns) -> None:
+    args = ground.update_args(vendors.incident(category="inquiry"))
+    waiting = ground.go(desk.side, ground.spec_for(desk.side, "servicenow.incident.update", "servicenow", args))
+    assert waiting.request_id is not None
+    cards.show(request_id=waiting.request_id)
+    desk.request_id = waiting.request_id
+
+
+def test_what_the_sweeper_looks_for_it_finds_by_an_index(desk: Desk) -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        with CaptureQueriesContext(connection) as seen:
+            cards.behind(50)
+        for query, index in zip(seen.captured_queries, ("approval_opened", "approval_decided"), strict=True):
+            cursor.execute(f"EXPLAIN {query['sql']}")
+            plan = "\n".join(row[0] for row in cursor.fetchall())
+            assert f"using {index}" in plan, plan
+            assert "Seq Scan on approvals" not in plan
 
 
 def test_while_more_people_are_needed_the_card_counts(desk: Desk, scheduled: list[Any]) -> None:

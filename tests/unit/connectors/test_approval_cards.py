@@ -33,7 +33,7 @@ def display(**changed: Any) -> dict[str, Any]:
 
 def made(state: str = "PENDING", *, in_console: bool = False, **changed: Any) -> list[dict[str, Any]]:
     url = "https://cp.test/approvals/1/"
-    now = Standing(state, "request.digest", url, in_console, decided_by=HOSTILE, terms=HOSTILE)
+    now = Standing(state, "request.digest", url, in_console, decided_by=HOSTILE, terms=HOSTILE, alike=[HOSTILE] * 5)
     return card(display(**changed), now)
 
 
