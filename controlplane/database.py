@@ -18,6 +18,7 @@ from psycopg import sql
 
 LOGIN_ROLES = ("owner", "app", "sequencer", "reader")
 ROUTER = "interlock_router"
+PRUNER = "interlock_pruner"
 DATABASE_NAME = "interlock"
 OLDEST_SERVER = 150000
 
@@ -182,8 +183,10 @@ def bootstrap(locator: Locator, server: Server, *, name: str | None = None) -> N
         _refuse_old(connection)
         for role in LOGIN_ROLES:
             _ensure_role(connection, role_name(role), passwords[role])
-        _ensure_role(connection, ROUTER, None)
-        connection.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(ROUTER), sql.Identifier(role_name("owner"))))
+        for nobody in (ROUTER, PRUNER):
+            _ensure_role(connection, nobody, None)
+            grant = sql.SQL("GRANT {} TO {}").format(sql.Identifier(nobody), sql.Identifier(role_name("owner")))
+            connection.execute(grant)
         _ensure_database(connection, target.name)
     with psycopg.connect(target.admin_dsn(), autocommit=True) as connection:
         _prepare_schemas(connection, target.name)
@@ -219,10 +222,13 @@ def _prepare_schemas(connection: psycopg.Connection[tuple[object, ...]], name: s
         "REVOKE ALL ON SCHEMA public FROM PUBLIC",
         "GRANT ALL ON SCHEMA public TO interlock_owner",
         "GRANT USAGE ON SCHEMA public TO interlock_app, interlock_sequencer, interlock_reader, interlock_router",
+        "GRANT USAGE ON SCHEMA public TO interlock_pruner",
         "CREATE SCHEMA IF NOT EXISTS routing AUTHORIZATION interlock_router",
         "GRANT USAGE ON SCHEMA routing TO interlock_app, interlock_owner",
+        "CREATE SCHEMA IF NOT EXISTS pruning AUTHORIZATION interlock_pruner",
+        "GRANT USAGE ON SCHEMA pruning TO interlock_app, interlock_owner",
     )
-    connection.execute("GRANT interlock_router TO CURRENT_USER")
+    connection.execute("GRANT interlock_router, interlock_pruner TO CURRENT_USER")
     for statement in statements:
         connection.execute(statement)
     connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))

@@ -3,7 +3,10 @@
 from collections.abc import Collection
 from uuid import UUID
 
+from django.db.models import Count
+
 from evidence.models import Anchor, Checkpoint, Cosignature
+from evidence.outside import configured
 from evidence.verify import anchoring
 
 HASH = 32
@@ -15,6 +18,15 @@ def heads_beyond(log_id: UUID, index: int) -> list[Checkpoint]:
     cosigned = Cosignature.objects.filter(log_id=log_id, size__gt=index).order_by("-size").first()
     sizes = {row.size for row in (stamped, cosigned) if row is not None}
     return list(Checkpoint.objects.filter(log_id=log_id, size__in=sizes))
+
+
+def sizes_seen(log_id: UUID, since: int) -> list[int]:
+    """The heads of at least `since` leaves that the most of those outside have seen, in order: stamped, and cosigned by
+    enough witnesses; else one of the two. Empty when nobody has seen any."""
+    stamped = set(Anchor.objects.filter(log_id=log_id, size__gte=since).values_list("size", flat=True))
+    lines = Cosignature.objects.filter(log_id=log_id, size__gte=since).order_by().values_list("size")
+    cosigned = {size for (size, count) in lines.annotate(count=Count("name")) if count >= configured().quorum}
+    return sorted(stamped & cosigned or stamped or cosigned)
 
 
 def notes_of(heads: Collection[Checkpoint]) -> list[str]:

@@ -30,7 +30,7 @@ fit the manifest. It does not show who made it.
 @dataclass(frozen=True)
 class Material:
     """Everything that goes into a bundle. `events` and `leaves` are exact bytes, in log order; `exhibits` are documents
-    that they name, by SHA-256.
+    that they name, by SHA-256; `pruned` are signed lists of leaves that have lost their events.
 
     A run and the part of it up to an approval are proven by `proofs`, a period grows from its `frontier`.
     """
@@ -51,6 +51,7 @@ class Material:
     request: str = ""
     frontier: Sequence[bytes] = ()
     exhibits: Mapping[str, bytes] = field(default_factory=dict)
+    pruned: Sequence[bytes] = ()
 
 
 def assemble(material: Material, signer: Signer) -> bytes:
@@ -87,6 +88,7 @@ def claims_of(material: Material) -> Predicate:
         report=page.RENDERER,
         exporter=EXPORTER,
         generated_at=material.generated_at,
+        pruned=len(material.leaves) - len(material.events) if material.pruned else 0,
     )
 
 
@@ -104,6 +106,7 @@ def files_of(material: Material) -> dict[str, bytes]:
         layout.VERIFY: VERIFY_TEXT.encode(),
         **{layout.REPLAY + digest: content for digest, content in material.exhibits.items()},
         **notes,
+        **({layout.PRUNED: _lines(material.pruned)} if material.pruned else {}),
         **({layout.ANCHORS: anchoring.encode(material.anchors)} if material.anchors else {}),
     }
 

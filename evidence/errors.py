@@ -31,6 +31,12 @@ class PeriodTooLong(Invalid):
     code, title = "period_too_long", "The period holds more events than one bundle takes"
 
 
+class RunPruned(Conflict):
+    """What the run said was removed when its time was over."""
+
+    code, status, title = "run_pruned", 410, "Only the leaves of this run are left"
+
+
 class LogFrozen(Unavailable):
     """The log does not extend what was signed before: somebody must look before anything is signed again."""
 

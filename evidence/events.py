@@ -126,6 +126,22 @@ class LogContinued:
     reason: str
 
 
+@event("log.pruned")
+@dataclass(frozen=True)
+class LogPruned:
+    """So many events, of leaves from `first` up to `end`, were older than `audit_days` and left the database.
+
+    Which leaves they were is in the signed list whose SHA-256 is `listed`.
+    """
+
+    pruning_id: UUID
+    events: int
+    first: int
+    end: int
+    audit_days: int
+    listed: str
+
+
 @event("evidence.exported")
 @dataclass(frozen=True)
 class EvidenceExported:

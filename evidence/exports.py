@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db import transaction
 
 from controlplane.lib.errors import NotFound
-from evidence import access, exporting, periods, services
+from evidence import access, exporting, periods, pruning, services
 from evidence.bundling import Material
 from evidence.errors import NotSealed
 from evidence.events import EvidenceExported, PeriodExported
@@ -55,6 +55,7 @@ def export_period(
 @transaction.atomic(durable=True)
 def _last_event(run_id: UUID, request_id: UUID, actor: Actor) -> UUID:
     head = access.run_head(actor, run_id, Perm.EXPORT_EVIDENCE)
+    pruning.require_whole(head)
     rows = list(Event.objects.filter(run_id=head.pk).order_by("run_seq"))
     last = exporting.last_about(rows, request_id)
     if not last:

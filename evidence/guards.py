@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from django.db import connection
 
 from controlplane.lib.canonical import digest
-from tenants.rls import APPEND_ONLY_SOURCE
+from evidence import pruned
+from tenants.rls import APPEND_ONLY_SOURCE, PRUNED_SOURCE
 
 APPEND_ONLY = frozenset(
     {
@@ -23,12 +24,16 @@ APPEND_ONLY = frozenset(
         "evidence_keyringversion",
         "evidence_anchor",
         "evidence_cosignature",
+        "evidence_pruning",
     }
 )
+PRUNED = "evidence_event"
+"""Append-only as well, but for what `pruning.prune` removes."""
 TRIGGERS = {
     "append_only": "BEFORE DELETE OR UPDATE ON public.{table} FOR EACH ROW",
     "append_only_whole": "BEFORE TRUNCATE ON public.{table} FOR EACH STATEMENT",
 }
+REFUSES = {(PRUNED, "append_only"): ("interlock_pruned_only", PRUNED_SOURCE)}
 CONSTRAINTS = frozenset(
     {
         "evidence_event.event_fits",
@@ -37,7 +42,8 @@ CONSTRAINTS = frozenset(
     }
 )
 OWNER = "interlock_owner"
-SERVANTS = ("interlock_app", "interlock_sequencer", "interlock_reader", "interlock_router")
+SERVANTS = ("interlock_app", "interlock_sequencer", "interlock_reader", "interlock_router", "interlock_pruner")
+PRUNER = "interlock_pruner"
 
 
 @dataclass(frozen=True)
@@ -90,8 +96,9 @@ def faults(now: Picture) -> list[str]:
 def _triggers_stand(states: Mapping[str, str]) -> Iterator[str]:
     for table in APPEND_ONLY:
         for trigger, when in TRIGGERS.items():
-            definition = f"CREATE TRIGGER {trigger} {when.format(table=table)} EXECUTE FUNCTION interlock_append_only()"
-            if states.get(f"trigger {table}.{trigger}") != f"always|{definition}|plpgsql:{APPEND_ONLY_SOURCE}":
+            function, source = REFUSES.get((table, trigger), ("interlock_append_only", APPEND_ONLY_SOURCE))
+            definition = f"CREATE TRIGGER {trigger} {when.format(table=table)} EXECUTE FUNCTION {function}()"
+            if states.get(f"trigger {table}.{trigger}") != f"always|{definition}|plpgsql:{source}":
                 yield f"trigger {table}.{trigger} does not refuse whatever comes"
 
 
@@ -113,11 +120,14 @@ def _rows_are_secured(states: Mapping[str, str]) -> Iterator[str]:
 
 
 def _nobody_may_change(states: Mapping[str, str]) -> Iterator[str]:
-    """On append-only tables nobody but the owner holds more than SELECT and INSERT, and everybody holds nothing."""
+    """On append-only tables nobody but the owner holds more than SELECT and INSERT, and everybody holds nothing. The
+    pruner reads, and deletes events."""
     for name, state in states.items():
         kind, _, place = name.rpartition(" ")
         table, grantee = place.split(".")[0], place.split(".")[-1]
-        kept = grantee == OWNER or (table not in APPEND_ONLY or set(state.split(",")) <= {"SELECT", "INSERT"})
+        held = set(state.split(",")) - ({"DELETE"} if (table, grantee) == (PRUNED, PRUNER) else set())
+        most = {"SELECT"} if grantee == PRUNER else {"SELECT", "INSERT"}
+        kept = grantee == OWNER or (table not in APPEND_ONLY and grantee != PRUNER) or held <= most
         if kind in {"grant", "column grant"} and (grantee == "PUBLIC" or not kept):
             yield f"{name} holds {state}"
 
@@ -129,6 +139,19 @@ def _roles_are_plain(states: Mapping[str, str]) -> Iterator[str]:
             yield f"role {role} is {state.partition('|')[0]}"
         elif role in SERVANTS and state != "plain|":
             yield f"role {role} belongs to {state.partition('|')[2]}"
+
+
+def _one_road_out(states: Mapping[str, str]) -> Iterator[str]:
+    """The pruner has one function, the one that is written here; only the app may call it."""
+    name = "function pruning.prune(uuid)"
+    for found in states:
+        if found.startswith("function ") and found != name:
+            yield f"{found} does not belong to the pruner"
+    if (
+        states.get(name)
+        != f"{PRUNER}|definer|plpgsql:{pruned.SOURCE}|search_path=public, pg_temp|interlock_app,{PRUNER}"
+    ):
+        yield f"{name} is not the one that refuses what is not due"
 
 
 def _constraints_hold(states: Mapping[str, str]) -> Iterator[str]:
@@ -144,6 +167,7 @@ RULES: tuple[Rule, ...] = (
     _rows_are_secured,
     _nobody_may_change,
     _roles_are_plain,
+    _one_road_out,
     _constraints_hold,
 )
 
@@ -194,6 +218,17 @@ SELECT 'column grant ' || t.relname || '.' || b.attname || '.'
        string_agg(DISTINCT a.privilege_type, ',' ORDER BY a.privilege_type), ''
   FROM tables t JOIN pg_attribute b ON b.attrelid = t.oid AND NOT b.attisdropped, aclexplode(b.attacl) a
  GROUP BY t.relname, b.attname, a.grantee
+UNION ALL
+SELECT 'function ' || p.oid::regprocedure::text,
+       pg_get_userbyid(p.proowner) || '|' || CASE WHEN p.prosecdef THEN 'definer' ELSE 'invoker' END || '|' || s.source
+           || '|' || coalesce(array_to_string(p.proconfig, ';'), '') || '|'
+           || (SELECT string_agg(coalesce(nullif(a.grantee, 0)::regrole::text, 'PUBLIC'), ','
+                                 ORDER BY coalesce(nullif(a.grantee, 0)::regrole::text, 'PUBLIC'))
+                 FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a),
+       p.oid || '/' || p.xmin::text
+  FROM pg_proc p JOIN sources s ON s.oid = p.oid
+ WHERE pg_get_userbyid(p.proowner) = 'interlock_pruner' OR p.pronamespace = (
+       SELECT oid FROM pg_namespace WHERE nspname = 'pruning')
 UNION ALL
 SELECT 'role ' || rolname,
        CASE WHEN rolsuper OR rolbypassrls OR rolcreaterole OR rolreplication THEN 'powerful' ELSE 'plain' END || '|'

@@ -16,7 +16,7 @@ from django_q.tasks import async_task
 
 from controlplane.lib import clock
 from controlplane.lib.errors import DomainError, Invalid, NotFound
-from evidence import access, exports, services
+from evidence import access, exports, pruning, services
 from evidence.errors import ExportNotReady
 from evidence.events import ExportRequested
 from evidence.models import Checkpoint, Event, ExportJob, Leaf
@@ -95,7 +95,9 @@ def _log_of(kind: str, log_id: UUID | None, run_id: UUID | None, request_id: UUI
         raise Invalid("an export is of a run, of an approval with its run, or of a period of a log", field="kind")
     if kind == PERIOD:
         return access.log_head(actor, _known(log_id), Perm.EXPORT_EVIDENCE).pk
-    return access.run_head(actor, _known(run_id), Perm.EXPORT_EVIDENCE).log_id
+    head = access.run_head(actor, _known(run_id), Perm.EXPORT_EVIDENCE)
+    pruning.require_whole(head)
+    return head.log_id
 
 
 def _work(job: ExportJob) -> None:

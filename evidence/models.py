@@ -51,12 +51,16 @@ class Pending(EvidenceRow):
 
 
 class RunHead(EvidenceRow):
-    """Where a run's chain ends. `id` is the run; writers of one run take turns on this row."""
+    """Where a run's chain ends. `id` is the run; writers of one run take turns on this row.
+
+    `pruned`: the time of the run is over, none of its events is left and none may follow.
+    """
 
     log_id = models.UUIDField()
     seq = models.BigIntegerField(default=0)
     last_hash = models.BinaryField(default=bytes)
     closed_seq = models.BigIntegerField(default=0)
+    pruned = models.BooleanField(default=False)
 
     class Meta(EvidenceRow.Meta):
         pass
@@ -192,6 +196,16 @@ class LegalHold(EvidenceRow):
                 fields=["tenant", "run_id"], condition=models.Q(released_at=None), name="one_hold_per_run"
             )
         ]
+
+
+class Pruning(EvidenceRow):
+    """A signed list (DSSE) of leaves of a log whose events were removed when their time was over."""
+
+    log_id = models.UUIDField()
+    envelope = models.TextField()
+
+    class Meta(EvidenceRow.Meta):
+        indexes = [models.Index(fields=["log_id", "id"], name="pruning_by_log")]
 
 
 class KeyringVersion(EvidenceRow):

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from controlplane.lib import clock
-from evidence import anchored, keyrings
+from evidence import anchored, keyrings, pruning
 from evidence.bundling import Material, assemble
 from evidence.errors import NothingSealed, PeriodTooLong
 from evidence.exporting import consistency_of, origin_of
@@ -16,6 +18,7 @@ from evidence.verify import layout, merkle
 from tenants import scope
 
 MOST = 100_000
+LATELY = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -38,19 +41,33 @@ class Period:
 def between(log_id: UUID, since: datetime | None, until: datetime | None) -> Period:
     """From the newest head signed before `since` to the first one signed at or after `until`, else the newest.
 
-    Nothing that was sequenced in between is missing; a little of what came before and after may be there.
+    Nothing that was sequenced in between is missing; a little of what came before and after may be there. Where others
+    have stamped or cosigned a head, the period ends with such a one: without `until`, with one of the last hour.
     """
     heads = Checkpoint.objects.filter(log_id=log_id)
     begin = heads.filter(created_at__lte=since).order_by("size").last() if since else None
-    end = heads.filter(created_at__gte=until).order_by("size").first() if until else None
-    end = end or heads.order_by("size").last()
-    if end is None or end.size <= (begin.size if begin else 0):
+    newest = heads.order_by("size").last()
+    first = begin.size if begin else 0
+    end = newest and (_seen_lately(heads, newest, first) if until is None else _end(heads, newest, until, first))
+    if end is None or end.size <= first:
         raise NothingSealed
     return Period(log_id, begin, end)
 
 
+def _seen_lately(heads: QuerySet[Checkpoint], newest: Checkpoint, first: int) -> Checkpoint:
+    oldest = heads.filter(created_at__gte=newest.created_at - LATELY, size__gt=first).order_by("size").first()
+    seen = anchored.sizes_seen(newest.log_id, oldest.size) if oldest else []
+    return heads.get(size=seen[-1]) if seen else newest
+
+
+def _end(heads: QuerySet[Checkpoint], newest: Checkpoint, until: datetime, first: int) -> Checkpoint:
+    end = heads.filter(created_at__gte=until, size__gt=first).order_by("size").first() or newest
+    seen = [size for size in anchored.sizes_seen(end.log_id, end.size) if size - first <= MOST]
+    return heads.get(size=seen[0]) if seen else end
+
+
 def bundle_of(period: Period, known_sizes: Iterable[int] = ()) -> tuple[bytes, Material]:
-    """The bundle of a period: every event, no content. In one transaction."""
+    """The bundle of a period: every event that was not pruned, no content. In one transaction."""
     if period.end.size - period.first > MOST:
         raise PeriodTooLong(f"{period.end.size - period.first} events, at most {MOST}: ask for a shorter period")
     leaves = list(_leaves(period))
@@ -60,11 +77,12 @@ def bundle_of(period: Period, known_sizes: Iterable[int] = ()) -> tuple[bytes, M
 
 
 def _material(period: Period, leaves: Sequence[Leaf], known_sizes: Sequence[int], keyring: str) -> Material:
-    stored = StoredNodes(period.log_id)
+    stored, bodies = StoredNodes(period.log_id), _bodies(leaves)
+    pruned = pruning.lists_of(period.log_id, period.first, period.end.size) if len(bodies) < len(leaves) else []
     return Material(
         kind=layout.PERIOD,
         origin=origin_of(period.heads),
-        events=_bodies(leaves),
+        events=bodies,
         leaves=[bytes(leaf.leaf) for leaf in leaves],
         proofs={},
         frontier=[stored(height, index) for height, index in merkle.peak_positions(period.first)],
@@ -74,6 +92,7 @@ def _material(period: Period, leaves: Sequence[Leaf], known_sizes: Sequence[int]
         keyring=keyring.encode(),
         disclosures=[],
         erased=0,
+        pruned=pruned,
         generated_at=clock.now_ms(),
     )
 
@@ -84,6 +103,6 @@ def _leaves(period: Period) -> Iterable[Leaf]:
 
 
 def _bodies(leaves: Sequence[Leaf]) -> list[bytes]:
-    """The events in the order of their leaves. A leaf whose event is gone raises KeyError: such a log is broken."""
+    """The events in the order of their leaves, without those that are gone: a signed list explains them, or nothing."""
     bodies = dict(Event.objects.filter(pk__in=[leaf.pk for leaf in leaves]).values_list("pk", "body"))
-    return [bytes(bodies[leaf.pk]) for leaf in leaves]
+    return [bytes(bodies[leaf.pk]) for leaf in leaves if leaf.pk in bodies]

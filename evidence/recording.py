@@ -10,7 +10,7 @@ from django.conf import settings
 from controlplane.lib import clock, events, ids
 from evidence import keys, shapes
 from evidence.committing import Sealer
-from evidence.errors import EventMalformed, EventTooLarge, WrongLog
+from evidence.errors import EventMalformed, EventTooLarge, RunPruned, WrongLog
 from evidence.events import RunSealed
 from evidence.models import Event, RunHead
 from evidence.storing import Written, store
@@ -121,13 +121,15 @@ def lock_run(run_id: UUID, log_id: UUID) -> RunHead:
 
 
 def _heads(entries: Sequence[Entry]) -> dict[UUID, RunHead]:
-    """The locked heads of all runs that are written to; raises WrongLog."""
+    """The locked heads of all runs that are written to; raises WrongLog or RunPruned."""
     logs: dict[UUID, UUID] = {}
     for entry in entries:
         if entry.run_id is not None:
             logs.setdefault(entry.run_id, entry.workspace_id or scope.current())
     heads = _locked(logs)
     for entry in entries:
+        if entry.run_id is not None and heads[entry.run_id].pruned:
+            raise RunPruned(f"the run {entry.run_id} is over, and its time too")
         if entry.run_id is not None and entry.workspace_id not in (None, heads[entry.run_id].log_id):
             raise WrongLog(f"the run {entry.run_id} writes into the log {heads[entry.run_id].log_id}")
     return heads

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from controlplane.lib import clock
-from evidence import access, exporting, recording
+from evidence import access, exporting, pruning, recording
 from evidence.errors import NotSealed
 from evidence.events import EvidenceExported
 from evidence.models import Checkpoint, Event, Leaf, RunHead
@@ -108,6 +108,7 @@ def _complete(run_id: UUID, actor: Actor) -> UUID:
     """Seal the run again when something followed its seal; returns its last event."""
     head = access.run_head(actor, run_id, Perm.EXPORT_EVIDENCE)
     head = recording.lock_run(run_id, head.log_id)
+    pruning.require_whole(head)
     if 0 < head.closed_seq < head.seq:
         return close_run(run_id=run_id, actor=Actor.system(actor.tenant_id, "exporter")).id
     return Event.objects.get(run_id=run_id, run_seq=head.seq).pk

@@ -46,14 +46,15 @@ class Sealed:
 
 
 def batch(actor: Actor, *, log_id: UUID, begin: int, limit: int, form: str) -> Batch:
-    """Events of a log from leaf `begin` on, in one of `FORMS`. Needs EXPORT_EVIDENCE there."""
+    """Events of a log from leaf `begin` on, in one of `FORMS`; what was pruned is passed over. Needs EXPORT_EVIDENCE
+    there."""
     head = access.log_head(actor, log_id, Perm.EXPORT_EVIDENCE)
     rows = Leaf.objects.filter(log_id=log_id, index__gte=begin, index__lt=head.signed_size).order_by("index")[:limit]
     leaves = list(rows)
     bodies = dict(Event.objects.filter(pk__in=[leaf.pk for leaf in leaves]).values_list("pk", "body"))
-    found = [Sealed(leaf.index, bytes(bodies[leaf.pk]), bytes(leaf.leaf)) for leaf in leaves]
+    found = [Sealed(leaf.index, bytes(bodies[leaf.pk]), bytes(leaf.leaf)) for leaf in leaves if leaf.pk in bodies]
     newest = access.latest_checkpoint(log_id)
-    following = found[-1].index + 1 if found else begin
+    following = leaves[-1].index + 1 if leaves else begin
     return Batch([FORMS[form](one) for one in found], following, newest.note if newest else "")
 
 

@@ -153,5 +153,6 @@ def _page(window: _Window, last: UUID | None, size: int) -> _Page | None:
     digests = sorted({digest for _, _, digest in found if digest})
     inputs = payloads.get_many(digests) if digests else {}
     events = opening.by_id([evidence_id for _, evidence_id, _ in found])
-    pasts = [Past.told(events[evidence_id].data, inputs.get(digest)) for _, evidence_id, digest in found]
+    told = [(events.get(evidence_id), inputs.get(digest)) for _, evidence_id, digest in found]
+    pasts = [Past.told(event.data, given) for event, given in told if event is not None]
     return _Page(pasts, found[-1][0]) if found else None

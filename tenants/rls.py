@@ -81,6 +81,29 @@ def AppendOnly(table: str) -> migrations.RunSQL:  # noqa: N802
     )
 
 
+_PRUNER_BODY = """
+BEGIN
+    IF TG_OP = 'DELETE' AND current_user = 'interlock_pruner' THEN
+        RETURN OLD;
+    END IF;
+    RAISE EXCEPTION '% is append-only: % refused', TG_TABLE_NAME, TG_OP USING ERRCODE = 'insufficient_privilege';
+END """
+PRUNED_SOURCE = hashlib.sha256(_PRUNER_BODY.strip().encode()).hexdigest()
+"""The same of the one that lets nothing but `pruning.prune` delete."""
+
+
+def PrunedOnly(table: str) -> migrations.RunSQL:  # noqa: N802
+    """From now on rows of this append-only table go by one road: the function `pruning.prune`, as its role."""
+    drop = [f"DROP TRIGGER append_only ON {table}"]
+    made = f"CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION public."
+    always = [f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER append_only"]
+    function = "CREATE OR REPLACE FUNCTION public.interlock_pruned_only() RETURNS trigger LANGUAGE plpgsql AS"
+    return migrations.RunSQL(
+        [f"{function} $${_PRUNER_BODY}$$", *drop, f"{made}interlock_pruned_only()", *always],
+        [*drop, f"{made}interlock_append_only()", *always, "DROP FUNCTION public.interlock_pruned_only()"],
+    )
+
+
 def TenantForeignKey(child: str, column: str, parent: str) -> migrations.RunSQL:  # noqa: N802
     """A composite key: a row can point only at rows of its own tenant. `parent` is unique on (tenant_id, id)."""
     name = f"{child}_{column}_same_tenant"[:63]

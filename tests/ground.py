@@ -40,6 +40,8 @@ def _schema_digest() -> str:
             *ROOT.glob("*/migrations/*.py"),
             *ROOT.glob("*/*/migrations/*.py"),
             ROOT / "tenants/rls.py",
+            ROOT / "evidence/pruned.py",
+            ROOT / "controlplane/database.py",
             ROOT / "controlplane/settings.py",
         ]
     )

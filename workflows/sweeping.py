@@ -15,7 +15,7 @@ from connectors import tasks as connectors
 from controlplane.lib import clock
 from controlplane.lib.errors import DomainError
 from controlplane.lib.logs import bind, get_logger
-from evidence import keeping
+from evidence import keeping, pruning
 from evidence import tasks as evidence_tasks
 from policies import services as policies
 from policies import tasks as policy_tasks
@@ -77,6 +77,13 @@ def forget_content() -> None:
             keeping.forget_expired()
 
 
+def prune_record() -> None:
+    """Remove events that are older than their tenant keeps the record."""
+    for tenant_id in _tenants():
+        with scope.enter(tenant_id), bind(tenant_id=tenant_id):
+            pruning.prune_all(tenant_id)
+
+
 def end_former_keys() -> None:
     """Carry on with a turn of the key epoch that was begun."""
     if keys.turning():
@@ -104,6 +111,7 @@ CHORES = (
     Chore("digests", 60.0, connectors.send_digests),
     Chore("replay guards", 300.0, connectors.forget_slack_deliveries),
     Chore("content retention", 600.0, forget_content),
+    Chore("record retention", 86400.0, prune_record),
     Chore("former keys", 60.0, end_former_keys),
     Chore("old histories", 3600.0, connectors.forget_histories),
 )

@@ -28,8 +28,8 @@ def tenant(tenant_id: UUID) -> list[Finding]:
         known = list(LogHead.objects.values_list("pk", flat=True))
     signed = {log_id: retained.last(log_id) for log_id in known}
     with snapshot.of_tenant(tenant_id):
-        checkpoint_keys, found = rows.checkpoint_keys()
+        sealing_keys, found = rows.sealing_keys()
         for head in LogHead.objects.order_by("origin"):
-            found += logs.check(head, signed.get(head.pk), checkpoint_keys)
+            found += logs.check(head, signed.get(head.pk), sealing_keys)
         found += rows.check()
     return [Finding(one.code, one.place, one.message, tenant_id) for one in found]

@@ -11,6 +11,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "LEAF-EDITED": "a leaf is not the canonical leaf of its place, or its hash is not of its bytes",
         "LEAF-LINK": "a leaf does not name the leaf before it, or is older than it",
         "EVENT-GONE": "a leaf is there, its event is not",
+        "PRUNING": "a list of what was pruned is not signed or not told, or has a leaf not due or with its event",
         "EVENT-EDITED": "an event is not the one that its leaf commits to",
         "EVENT-LOST": "an event is neither a leaf nor waiting nor set aside",
         "EVENT-TWICE": "an event is more than one of: a leaf, waiting, set aside",

@@ -9,6 +9,7 @@ from django.db import connection
 
 from evidence import columns, keys, trees
 from evidence.columns import Columns
+from evidence.fsck import pruned
 from evidence.fsck.findings import Finding
 from evidence.models import Checkpoint, LogHead, Node
 from evidence.retained import Signed
@@ -16,6 +17,7 @@ from evidence.verify import envelope, merkle, note
 from evidence.verify.envelope import Leaf
 from evidence.verify.keyring import Key
 from evidence.verify.malformed import Malformed
+from evidence.verify.pruning import Index, Pruned
 from tenants import scope
 
 CHUNK = 1000
@@ -46,11 +48,13 @@ class Row:
 
 @dataclass
 class Walk:
-    """What has been derived so far. `roots`: those that the tree had at the sizes that were asked for."""
+    """What has been derived so far. `roots`: those that the tree had at the sizes that were asked for; `pruned`: the
+    leaves that may be without their events."""
 
     head: LogHead
     asked: frozenset[int]
     nodes: dict[tuple[int, int], bytes]
+    pruned: Index
     roots: dict[int, bytes] = field(default_factory=dict)
     size: int = 0
     peaks: list[bytes] = field(default_factory=list)
@@ -58,19 +62,21 @@ class Walk:
     at_ms: int = 0
 
 
-def check(head: LogHead, signed: Signed | None, checkpoint_keys: list[Key]) -> Iterator[Finding]:
+def check(head: LogHead, signed: Signed | None, sealing_keys: list[Key]) -> Iterator[Finding]:
     """Everything about one log. `signed`: the head that is kept outside the database, read before the snapshot."""
     checkpoints = list(Checkpoint.objects.filter(log_id=head.pk).order_by("size"))
     asked = frozenset(checkpoint.size for checkpoint in checkpoints) | ({signed.size} if signed else set())
     nodes = Node.objects.filter(log_id=head.pk).values_list("level", "index", "hash")
-    walk = Walk(head, asked, {(level, index): bytes(hashed) for level, index, hashed in nodes})
+    index, found = pruned.read(head, sealing_keys)
+    yield from found
+    walk = Walk(head, asked, {(level, number): bytes(hashed) for level, number, hashed in nodes}, index)
     for row in _rows(head.pk):
         yield from _step(walk, row)
     yield from _end(walk)
     for checkpoint in checkpoints:
         if walk.roots.get(checkpoint.size) != bytes(checkpoint.root):
             yield Finding("CHECKPOINT-ROOT", head.origin, f"the signed head of {checkpoint.size} leaves is over others")
-        yield from _signature(checkpoint, head.origin, checkpoint_keys)
+        yield from _signature(checkpoint, head.origin, [key for key in sealing_keys if key.use == "checkpoint"])
     if signed is not None and signed.size and walk.roots.get(signed.size) != signed.root:
         yield Finding("SIGNED-HEAD", head.origin, f"what left the house, of {signed.size} leaves, is not what is here")
     if head.frozen_reason:
@@ -102,7 +108,8 @@ def _step(walk: Walk, row: Row) -> Iterator[Finding]:
         if leaf.previous != walk.previous or leaf.time_ms < walk.at_ms:
             yield Finding("LEAF-LINK", place, "the leaf before is another one")
         walk.at_ms = leaf.time_ms
-        yield from _event(row, leaf, walk.head, place)
+        listed = walk.pruned.of(leaf.index)
+        yield from _event(row, leaf, walk.head, place) if listed is None else _pruned(row, leaf, listed, place)
     yield from _grow(walk, merkle.leaf_hash(row.leaf), place)
 
 
@@ -113,6 +120,13 @@ def _leaf(row: Row, origin: str) -> Leaf | None:
         return None
     sound = leaf.index == row.index and merkle.leaf_hash(row.leaf) == row.leaf_hash
     return leaf if sound and note.continues(leaf.origin, origin) else None
+
+
+def _pruned(row: Row, leaf: Leaf, listed: Pruned, place: str) -> Iterator[Finding]:
+    if row.body is not None:
+        yield Finding("PRUNING", place, f"the event {row.id} is on a list of what was pruned, and is here")
+    elif not listed.due(leaf):
+        yield Finding("PRUNING", place, f"the event {row.id} was pruned before its time")
 
 
 def _event(row: Row, leaf: Leaf, head: LogHead, place: str) -> Iterator[Finding]:

@@ -55,7 +55,8 @@ SELECT coalesce(h.id, e.run_id) FROM evidence_runhead h
               WHERE tenant_id = %(tenant)s AND run_id IS NOT NULL ORDER BY run_id, run_seq DESC) AS e
     ON e.run_id = h.id
  WHERE coalesce(h.tenant_id, %(tenant)s) = %(tenant)s AND coalesce(h.seq, -1) > 0
-   AND (h.seq, h.last_hash, h.log_id) IS DISTINCT FROM (e.run_seq, e.event_hash, e.log_id)
+   AND CASE WHEN h.pruned THEN e.run_id IS NOT NULL
+            ELSE (h.seq, h.last_hash, h.log_id) IS DISTINCT FROM (e.run_seq, e.event_hash, e.log_id) END
     OR h.id IS NULL
  ORDER BY 1
 """
@@ -77,15 +78,15 @@ def check() -> Iterator[Finding]:
         yield Finding("RUN-HEAD", f"run {pk}", "its head is not its last event")
 
 
-def checkpoint_keys() -> tuple[list[Key], list[Finding]]:
-    """Every key that ever spoke for checkpoints of the tenant, from keyrings that the root key signed."""
+def sealing_keys() -> tuple[list[Key], list[Finding]]:
+    """Every key that ever spoke for the tenant, from keyrings that the root key signed."""
     found: dict[str, Key] = {}
     findings = []
     for expected, row in enumerate(KeyringVersion.objects.order_by("version"), start=1):
         ring = _opened(row)
         if ring is None or ring.version != row.version or row.version != expected:
             findings.append(Finding("KEYRING", f"keyring {row.version}", "not the next version signed by a root key"))
-        for key in ring.of_use("checkpoint") if ring else []:
+        for key in ring.keys if ring else ():
             found[key.kid] = key
     return list(found.values()), findings
 

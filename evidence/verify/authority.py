@@ -51,7 +51,7 @@ def check_statement(dossier: Dossier) -> None:
     dossier.statement = reading(layout.STATEMENT, statement.parse, envelope.payload)
     dossier.report.kind = dossier.claims.predicate.kind
     dossier.report.origin = dossier.claims.predicate.origin
-    _check_bundle_signature(dossier, envelope)
+    check_signed(dossier, envelope, layout.STATEMENT, "the statement", dossier.claims.predicate.generated_at)
     origin = dossier.statement.predicate.origin
     trust = dossier.question.trust
     if not origin.startswith(dossier.ring.scope) or (trust is not None and not origin.startswith(trust.scope)):
@@ -86,6 +86,18 @@ def check_key(dossier: Dossier, key: Key, where: str, at_ms: int, proven_ms: int
         dossier.fail("KEY-PERIOD", where, f"{key.kid} is not valid yet")
 
 
+def check_signed(dossier: Dossier, envelope: dsse.Envelope, where: str, what: str, at_ms: int) -> None:
+    """A key of the keyring that may sign bundles signed this, at that time."""
+    for kid, signature in envelope.signatures:
+        key = dossier.ring.find(kid, "bundle")
+        if key is not None:
+            if not envelope.holds(key.public, signature):
+                dossier.fail("DSSE-SIG", where, f"the signature of {kid} does not hold")
+            check_key(dossier, key, where, at_ms)
+            return
+    dossier.fail("DSSE-KEY", where, f"no key of the keyring signed {what}")
+
+
 def _keyring_envelope(data: bytes) -> dsse.Envelope:
     return dsse.parse(data, keyring.PAYLOAD_TYPE)
 
@@ -112,17 +124,6 @@ def _check_root(dossier: Dossier, envelope: dsse.Envelope) -> None:
                 dossier.fail("DSSE-SIG", layout.KEYRING, f"the signature of {kid} does not hold")
             return
     dossier.fail("ROOT-KEY", layout.KEYRING, "no trusted root key signed the keyring")
-
-
-def _check_bundle_signature(dossier: Dossier, envelope: dsse.Envelope) -> None:
-    for kid, signature in envelope.signatures:
-        key = dossier.ring.find(kid, "bundle")
-        if key is not None:
-            if not envelope.holds(key.public, signature):
-                dossier.fail("DSSE-SIG", layout.STATEMENT, f"the signature of {kid} does not hold")
-            check_key(dossier, key, layout.STATEMENT, dossier.claims.predicate.generated_at)
-            return
-    dossier.fail("DSSE-KEY", layout.STATEMENT, "no key of the keyring signed the statement")
 
 
 def _check_bag(dossier: Dossier) -> None:

@@ -32,7 +32,8 @@ class Question:
 class Dossier:
     """Filled stage by stage; a stage reads only what earlier ones have checked and put here.
 
-    `grown` are roots that a period's leaves were seen to grow the tree to, by size.
+    `grown` are roots that a period's leaves were seen to grow the tree to, by size; `kept` the leaves whose
+    events were not pruned, with their lines.
     """
 
     question: Question
@@ -47,6 +48,7 @@ class Dossier:
     grown: dict[int, bytes] = field(default_factory=dict)
     leaves: list[Leaf] = field(default_factory=list)
     leaf_lines: list[bytes] = field(default_factory=list)
+    kept: list[tuple[int, Leaf]] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     disclosures: list[Disclosure] = field(default_factory=list)
     proven: dict[int, tuple[int, str]] = field(default_factory=dict)

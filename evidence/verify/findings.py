@@ -48,7 +48,7 @@ _CODES: dict[Verdict, tuple[str, ...]] = {
     ),
     Verdict.INCOMPLETE: (
         "MISSING-FILE", "RUN-GAP", "RUN-COUNT", "RUN-OPEN", "POPULATION-GAP", "APPROVAL-MISSING", "APPROVAL-OPEN",
-        "STALE", "MISSING-PROOF", "ERASED-UNEXPLAINED", "CLOCK-SKEW", "DANGLING-INTENT", "SKIPPED",
+        "STALE", "MISSING-PROOF", "ERASED-UNEXPLAINED", "PRUNED-EARLY", "CLOCK-SKEW", "DANGLING-INTENT", "SKIPPED",
     ),
     Verdict.RULE_VIOLATION: (
         "RULE-SOD", "RULE-TOCTOU", "RULE-EFFECT", "RULE-DENIED", "RULE-POLICY", "RULE-BUNDLE", "RULE-QUORUM",
@@ -95,6 +95,7 @@ class Report:
     disclosed: int = 0
     redacted: int = 0
     erased: int = 0
+    pruned: int = 0
     kind: str = ""
     origin: str = ""
     note: str = ""
@@ -131,7 +132,7 @@ class Report:
         return (
             f"VERDICT {self.verdict.name} exit={int(self.verdict)} assurance={self.assurance.name}"
             f" events={self.events}/{self.events_claimed} disclosed={self.disclosed}"
-            f" redacted={self.redacted} erased={self.erased}"
+            f" redacted={self.redacted} erased={self.erased} pruned={self.pruned}"
         )
 
     def json(self) -> bytes:
@@ -149,6 +150,7 @@ class Report:
                 "disclosed": self.disclosed,
                 "redacted": self.redacted,
                 "erased": self.erased,
+                "pruned": self.pruned,
                 "note": self.note,
                 "conflicting_notes": list(self.conflicting_notes),
                 "findings": [vars(finding) for finding in self.findings],

@@ -23,6 +23,7 @@ from evidence.verify.note import SignedNote
 def check_leaves_form(dossier: Dossier) -> None:
     """Read leaves and proofs; what they say is judged against the heads later."""
     dossier.leaves = lines_of(dossier.members, layout.LEAVES, envelope.parse_leaf)
+    dossier.kept = list(enumerate(dossier.leaves, start=1))
     dossier.leaf_lines = split_lines(dossier.members[layout.LEAVES])
     if dossier.claims.predicate.kind == layout.PERIOD:
         dossier.frontier = reading(layout.FRONTIER, parse_frontier, dossier.members[layout.FRONTIER])

@@ -11,6 +11,7 @@ DISCLOSURES = "data/disclosures.jsonl"
 REPLAY = "data/replay/"
 REPORT = "data/report.html"
 ANCHORS = "data/anchors.json"
+PRUNED = "data/pruned.jsonl"
 VERIFY = "VERIFY.md"
 CHECKPOINTS = "data/checkpoints/"
 

@@ -27,6 +27,7 @@ _WHOLE = {
     layout.APPROVAL: "The run is whole from its start up to the end of the approval: no event in between is left out.",
     layout.PERIOD: "The period is whole: it holds every event of the log between its first and its last leaf.",
 }
+_PRUNED = " Of {} of them only the leaf is left: what they said was pruned when its time was over, and is not shown."
 _LIMITS = """
 <h2>What this proves</h2>
 <ul><li>These events were recorded in this order in the log named above, and none was changed since it was signed.</li>
@@ -51,7 +52,8 @@ def render(
 ) -> bytes:
     """The page as UTF-8 bytes; the same input gives the same bytes everywhere."""
     table = _types(events) if predicate.kind == layout.PERIOD else _events(events, leaves, disclosures)
-    limits = _LIMITS.replace("{whole}", _WHOLE[predicate.kind])
+    whole = _WHOLE[predicate.kind] + (_PRUNED.format(predicate.pruned) if predicate.pruned else "")
+    limits = _LIMITS.replace("{whole}", whole)
     body = [_head(predicate), table, limits, f"<h2>Last checkpoint</h2><pre>{escape(note)}</pre>"]
     title = escape(f"Evidence of {_subject(predicate)}")
     return (
@@ -67,6 +69,7 @@ def _head(predicate: Predicate) -> str:
         **{name: value for name, value in named.items() if value},
         "Events": f"{predicate.events}, leaves {predicate.first_leaf} to {predicate.last_leaf}",
         "Tree": f"size {predicate.size}, root {predicate.root}",
+        **({"Pruned": f"{predicate.pruned} events"} if predicate.pruned else {}),
         "Content": f"{predicate.disclosed} opened, {predicate.redacted} withheld, {predicate.erased} erased",
         "Exported": f"{_time(predicate.generated_at)} by {predicate.exporter}",
     }

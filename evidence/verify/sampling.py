@@ -19,6 +19,7 @@ def draw(dossier: Dossier, *, nonce: str, count: int, kind: str = "") -> dict[st
     chosen = [places[index] for index in indices(dossier.notes[-1].checkpoint.root, nonce, len(places), count)]
     return {
         "population": len(places),
+        "pruned": dossier.report.pruned,
         "type": kind,
         "nonce": nonce,
         "root": dossier.notes[-1].checkpoint.root.hex(),
@@ -38,5 +39,5 @@ def indices(root: bytes, nonce: str, population: int, count: int) -> list[int]:
 
 
 def _told(dossier: Dossier, place: int) -> dict[str, Any]:
-    leaf, event = dossier.leaves[place], dossier.events[place]
+    (_, leaf), event = dossier.kept[place], dossier.events[place]
     return {"leaf": leaf.index, "event": event.id, "type": event.type, "run": event.run, "time": event.time_ms}

@@ -38,7 +38,8 @@ class Statement:
 class Predicate:
     """What the bundle claims to be. `size` and `root` (hex) are those of its last checkpoint.
 
-    A bundle of a run or of an approval names the `run`, one of an approval also the `request`.
+    A bundle of a run or of an approval names the `run`, one of an approval also the `request`. One of a period says how
+    many events were `pruned`, where any were.
     """
 
     kind: str
@@ -56,9 +57,10 @@ class Predicate:
     generated_at: int
     run: str = ""
     request: str = ""
+    pruned: int = 0
 
     def as_json(self) -> dict[str, jcs.Json]:
-        named = {*_NAMED, *_OF_KIND[self.kind]}
+        named = {*_NAMED, *_OF_KIND[self.kind], *(("pruned",) if self.pruned else ())}
         return {name: value for name, value in vars(self).items() if name in named}
 
 
@@ -109,11 +111,12 @@ def _predicate(members: jcs.Json) -> Predicate:
     if kind not in layout.KINDS:
         raise Malformed("VERSION", "this verifier does not know bundles of this kind")
     texts = (*_TEXT, *_OF_KIND[kind])
-    if set(members) != {*texts, *_NUMBERS}:
+    numbers = (*_NUMBERS, "pruned") if kind == layout.PERIOD and "pruned" in members else _NUMBERS
+    if set(members) != {*texts, *numbers}:
         raise Malformed("SCHEMA", "the predicate misses members or has unknown ones")
     if not all(isinstance(members[name], str) for name in texts):
         raise Malformed("SCHEMA", "a text member of the predicate is not text")
-    if not all(_is_count(members[name]) for name in _NUMBERS):
+    if not all(_is_count(members[name]) for name in numbers):
         raise Malformed("SCHEMA", "a count of the predicate is not a count")
     return Predicate(**members)  # type: ignore[arg-type]
 

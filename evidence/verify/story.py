@@ -10,6 +10,11 @@ from evidence.verify.tale import Tale
 AHEAD_MS = 5 * 60 * 1000
 BEHIND_MS = 3600 * 1000
 ERASED = "erasure.completed"
+TOLERATED: dict[str, set[str]] = {
+    "basic": {"TIME", "WITNESS", "KNOWN", "REPORT", "PRUNED"},
+    "audit": {"KNOWN", "REPORT"},
+    "dispute": set(),
+}
 APPROVAL_ENDS = {"approval.decided", "approval.consumed", "approval.voided", "approval.withdrawn"}
 
 
@@ -19,11 +24,11 @@ def check_events(dossier: Dossier) -> None:
     dossier.events = lines_of(dossier.members, layout.EVENTS, envelope.parse_event)
     claims = dossier.claims.predicate
     dossier.report.events, dossier.report.events_claimed = len(dossier.events), claims.events
-    if not len(dossier.events) == len(dossier.leaves) == claims.events:
+    if not len(dossier.events) == len(dossier.kept) == claims.events:
         dossier.fail(
             "COUNT",
             layout.EVENTS,
-            f"{len(dossier.events)} events, {len(dossier.leaves)} leaves, {claims.events} claimed",
+            f"{len(dossier.events)} events, {len(dossier.kept)} leaves, {claims.events} claimed",
         )
     indices = [leaf.index for leaf in dossier.leaves]
     if indices and (min(indices), max(indices)) != (claims.first_leaf, claims.last_leaf):
@@ -60,9 +65,9 @@ def check_approval(dossier: Dossier) -> None:
 def check_time(dossier: Dossier) -> None:
     """Claimed times fit the sequenced ones, and none lies in the future; a trusted time says more."""
     before = len(dossier.report.failures)
-    for number, (event, leaf) in enumerate(zip(dossier.events, dossier.leaves, strict=False), start=1):
+    for number, (event, (line, leaf)) in enumerate(zip(dossier.events, dossier.kept, strict=False), start=1):
         if leaf.time_ms > dossier.question.at_ms + AHEAD_MS:
-            dossier.fail("TIME-FUTURE", f"{layout.LEAVES}:{number}", "the leaf is later than now")
+            dossier.fail("TIME-FUTURE", f"{layout.LEAVES}:{line}", "the leaf is later than now")
         if not leaf.time_ms - BEHIND_MS <= event.time_ms <= leaf.time_ms + AHEAD_MS:
             dossier.fail("CLOCK-SKEW", f"{layout.EVENTS}:{number}", "the emitter's clock does not fit the log's")
     dossier.conclude("CLOCKS", layout.LEAVES, "claimed and sequenced times fit", before)
@@ -107,9 +112,8 @@ def check_rules(dossier: Dossier) -> None:
 
 def check_profile(dossier: Dossier) -> None:
     """A skipped check is never a pass: stricter profiles count it as missing."""
-    tolerated = {"basic": {"TIME", "WITNESS", "KNOWN", "REPORT"}, "audit": {"KNOWN", "REPORT"}, "dispute": set()}
     for finding in [found for found in dossier.report.findings if found.outcome == "SKIP"]:
-        if finding.code not in tolerated[dossier.question.profile]:
+        if finding.code not in TOLERATED[dossier.question.profile]:
             dossier.fail("SKIPPED", finding.where, f"the profile {dossier.question.profile} asks for {finding.code}")
 
 
@@ -128,7 +132,7 @@ def _tales(dossier: Dossier) -> list[Tale]:
 def _check_event(dossier: Dossier, event: Event, number: int, seen: set[str]) -> None:
     where = f"{layout.EVENTS}:{number}"
     claims = dossier.claims.predicate
-    if number <= len(dossier.leaves) and dossier.leaves[number - 1].event_hash != event.hash:
+    if number <= len(dossier.kept) and dossier.kept[number - 1][1].event_hash != event.hash:
         dossier.fail("EVENT-EDITED", where, "the leaf commits to another event")
     if not note.continues(event.origin, claims.origin):
         dossier.fail("CROSS-TENANT", where, f"the event is of the log {event.origin}")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from evidence.verify import anchoring, authority, container, history, layout, population, story
+from evidence.verify import anchoring, authority, container, history, layout, population, pruning, story
 from evidence.verify.dossier import Dossier, Question
 from evidence.verify.findings import Assurance, Report, Verdict
 from evidence.verify.malformed import Malformed
@@ -32,6 +32,7 @@ OF_KIND: dict[str, tuple[Stage, ...]] = {
         population.check_range,
         population.check_growth,
         *HEADS,
+        pruning.check_pruned,
         story.check_events,
         population.check_runs,
     ),

@@ -13,6 +13,7 @@ interface Report {
   disclosed: number;
   redacted: number;
   erased: number;
+  pruned: number;
   note: string;
   conflicting_notes: string[];
   findings: Finding[];
@@ -82,6 +83,7 @@ function figures(report: Report): HTMLElement {
     ["Exit code", String(report.exit)],
     ["Assurance", ASSURANCES[report.assurance]!],
     ["Events", `${report.events} of ${report.events_claimed}`],
+    ...(report.pruned ? [["Pruned", `${report.pruned} events: what they said is not shown`] as const] : []),
     ["Content", `${report.disclosed} opened, ${report.redacted} withheld, ${report.erased} erased`],
   ] as const;
   const rows = facts.flatMap(([name, value]) => [element("dt", {}, [name]), element("dd", {}, [value])]);

@@ -51,7 +51,7 @@ export async function checkStatement(dossier: Dossier): Promise<void> {
   dossier.statement = reading(layout.STATEMENT, statement.parse, envelope.payload);
   const { kind, origin } = dossier.claims;
   [dossier.report.kind, dossier.report.origin] = [kind, origin];
-  await checkBundleSignature(dossier, envelope);
+  await checkSigned(dossier, envelope, layout.STATEMENT, "the statement", dossier.claims.generated_at);
   const { trust } = dossier.question;
   if (!origin.startsWith(dossier.ring.scope) || (trust !== null && !origin.startsWith(trust.scope))) {
     dossier.fail("ORIGIN", layout.STATEMENT, `the log ${origin} is not one of those that are trusted here`);
@@ -113,17 +113,20 @@ async function checkRoot(dossier: Dossier, envelope: dsse.Envelope): Promise<voi
   dossier.fail("ROOT-KEY", layout.KEYRING, "no trusted root key signed the keyring");
 }
 
-async function checkBundleSignature(dossier: Dossier, envelope: dsse.Envelope): Promise<void> {
+/** A key of the keyring that may sign bundles signed this, at that time. */
+export async function checkSigned(
+  dossier: Dossier, envelope: dsse.Envelope, where: string, what: string, atMs: number,
+): Promise<void> {
   for (const [kid, signature] of envelope.signatures) {
     const key = keyring.find(dossier.ring, kid, "bundle");
     if (!key) continue;
     if (!(await dsse.holds(envelope, key.public, signature))) {
-      dossier.fail("DSSE-SIG", layout.STATEMENT, `the signature of ${kid} does not hold`);
+      dossier.fail("DSSE-SIG", where, `the signature of ${kid} does not hold`);
     }
-    checkKey(dossier, key, layout.STATEMENT, dossier.claims.generated_at);
+    checkKey(dossier, key, where, atMs);
     return;
   }
-  dossier.fail("DSSE-KEY", layout.STATEMENT, "no key of the keyring signed the statement");
+  dossier.fail("DSSE-KEY", where, `no key of the keyring signed ${what}`);
 }
 
 async function checkBag(dossier: Dossier, digests: ReadonlyMap<string, string>): Promise<void> {

@@ -44,6 +44,8 @@ export class Dossier {
   leaves: Leaf[] = [];
   /** The hash of each leaf, as trees take it. */
   leafHashes: Bytes[] = [];
+  /** Leaves whose events were not pruned, with their lines. */
+  kept: [line: number, leaf: Leaf][] = [];
   events: Event[] = [];
   disclosures: Disclosure[] = [];
   /** When the head of a size existed at the latest, and who says so: of those that the trust file names. */

@@ -35,7 +35,7 @@ const TABLE: Partial<Record<Verdict, string>> = {
     "WITNESS-QUORUM",
   INCOMPLETE:
     "MISSING-FILE RUN-GAP RUN-COUNT RUN-OPEN POPULATION-GAP APPROVAL-MISSING APPROVAL-OPEN STALE MISSING-PROOF " +
-    "ERASED-UNEXPLAINED CLOCK-SKEW DANGLING-INTENT SKIPPED",
+    "ERASED-UNEXPLAINED PRUNED-EARLY CLOCK-SKEW DANGLING-INTENT SKIPPED",
   RULE_VIOLATION:
     "RULE-SOD RULE-TOCTOU RULE-EFFECT RULE-DENIED RULE-POLICY RULE-BUNDLE RULE-QUORUM RULE-VOTE RULE-SHOWN " +
     "RULE-HUMAN RULE-ONCE RULE-REFUSED RULE-INTENT RULE-PROPOSED RULE-PIN RULE-COST",
@@ -63,6 +63,7 @@ export class Report {
   disclosed = 0;
   redacted = 0;
   erased = 0;
+  pruned = 0;
   kind = "";
   origin = "";
   note = "";
@@ -110,6 +111,7 @@ export class Report {
       disclosed: this.disclosed,
       redacted: this.redacted,
       erased: this.erased,
+      pruned: this.pruned,
       note: this.note,
       conflicting_notes: this.conflictingNotes,
       findings,

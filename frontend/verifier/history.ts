@@ -13,6 +13,7 @@ import type { SignedNote } from "./note.ts";
 /** Read leaves and proofs; what they say is judged against the heads later. */
 export function checkLeavesForm(dossier: Dossier): void {
   dossier.leaves = dossier.parsed(layout.LEAVES, parseLeaf);
+  dossier.kept = dossier.leaves.map((leaf, at) => [at + 1, leaf]);
   dossier.leafHashes = linesOf(dossier.file(layout.LEAVES), layout.LEAVES).map(merkle.leafHash);
   if (dossier.claims.kind === "period") {
     dossier.frontier = reading(layout.FRONTIER, parseFrontier, dossier.file(layout.FRONTIER));

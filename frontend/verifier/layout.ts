@@ -9,6 +9,7 @@ export const KEYRING = "data/keys/keyring.dsse.json";
 export const DISCLOSURES = "data/disclosures.jsonl";
 export const REPORT = "data/report.html";
 export const ANCHORS = "data/anchors.json";
+export const PRUNED = "data/pruned.jsonl";
 export const VERIFY = "VERIFY.md";
 export const CHECKPOINTS = "data/checkpoints/";
 

@@ -21,6 +21,8 @@ const WHOLE: Record<Kind, string> = {
   approval: "The run is whole from its start up to the end of the approval: no event in between is left out.",
   period: "The period is whole: it holds every event of the log between its first and its last leaf.",
 };
+const PRUNED =
+  " Of {} of them only the leaf is left: what they said was pruned when its time was over, and is not shown.";
 const LIMITS = `
 <h2>What this proves</h2>
 <ul><li>These events were recorded in this order in the log named above, and none was changed since it was signed.</li>
@@ -42,7 +44,8 @@ export function render(
   predicate: Predicate, events: Event[], leaves: Leaf[], disclosures: Disclosure[], note: string,
 ): Bytes {
   const shown = predicate.kind === "period" ? types(events) : listed(events, leaves, disclosures);
-  const limits = LIMITS.replace("{whole}", WHOLE[predicate.kind]);
+  const gone = predicate.pruned ? PRUNED.replace("{}", String(predicate.pruned)) : "";
+  const limits = LIMITS.replace("{whole}", WHOLE[predicate.kind] + gone);
   const body = [head(predicate), shown, limits, `<h2>Last checkpoint</h2><pre>${escape(note)}</pre>`];
   const title = escape(`Evidence of ${subject(predicate)}`);
   return utf8(
@@ -57,6 +60,7 @@ function head(said: Predicate): string {
     ...[["Run", said.run], ["Approval", said.request]].filter(([, value]) => value),
     ["Events", `${said.events}, leaves ${said.first_leaf} to ${said.last_leaf}`],
     ["Tree", `size ${said.size}, root ${said.root}`],
+    ...(said.pruned ? [["Pruned", `${said.pruned} events`]] : []),
     ["Content", `${said.disclosed} opened, ${said.redacted} withheld, ${said.erased} erased`],
     ["Exported", `${time(said.generated_at)} by ${said.exporter}`],
   ] as [string, string][];

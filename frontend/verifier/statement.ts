@@ -16,9 +16,10 @@ const NUMBERS = [
 const OF_KIND: Record<Kind, string[]> = { run: ["run"], approval: ["run", "request"], period: [] };
 
 /** What the bundle claims to be. `size` and `root` (hex) are those of its last checkpoint. A bundle of a run or of an
- * approval names the `run`, one of an approval also the `request`. */
+ * approval names the `run`, one of an approval also the `request`. One of a period says how many events were `pruned`,
+ * where any were. */
 export type Predicate = Record<(typeof TEXTS)[number], string> &
-  Record<(typeof NUMBERS)[number], number> & { kind: Kind; run: string; request: string };
+  Record<(typeof NUMBERS)[number], number> & { kind: Kind; run: string; request: string; pruned: number };
 
 /** `subjects` maps file names to SHA-256 digests (hex). */
 export interface Statement {
@@ -73,16 +74,17 @@ function predicateOf(members: Json): Predicate {
   }
   if (!isKind(kind)) throw new Malformed("VERSION", "this verifier does not know bundles of this kind");
   const texts = ["kind", ...TEXTS, ...OF_KIND[kind]];
-  if (!hasExactly(members, [...texts, ...NUMBERS])) {
+  const numbers = kind === "period" && members.has("pruned") ? [...NUMBERS, "pruned"] : NUMBERS;
+  if (!hasExactly(members, [...texts, ...numbers])) {
     throw new Malformed("SCHEMA", "the predicate misses members or has unknown ones");
   }
   if (!texts.every((name) => typeof members.get(name) === "string")) {
     throw new Malformed("SCHEMA", "a text member of the predicate is not text");
   }
-  if (!NUMBERS.every((name) => isCount(members, name))) {
+  if (!numbers.every((name) => isCount(members, name))) {
     throw new Malformed("SCHEMA", "a count of the predicate is not a count");
   }
-  return { run: "", request: "", ...Object.fromEntries(members) } as Predicate;
+  return { run: "", request: "", pruned: 0, ...Object.fromEntries(members) } as Predicate;
 }
 
 const isKind = (kind: string): kind is Kind => (KINDS as readonly string[]).includes(kind);

@@ -16,7 +16,7 @@ const BEHIND_MS = 3600 * 1000;
 const ERASED = "erasure.completed";
 const APPROVAL_ENDS = ["approval.decided", "approval.consumed", "approval.voided", "approval.withdrawn"];
 const TOLERATED: Record<Profile, string[]> = {
-  basic: ["TIME", "WITNESS", "KNOWN", "REPORT"],
+  basic: ["TIME", "WITNESS", "KNOWN", "REPORT", "PRUNED"],
   audit: ["KNOWN", "REPORT"],
   dispute: [],
 };
@@ -25,10 +25,10 @@ const TOLERATED: Record<Profile, string[]> = {
 export function checkEvents(dossier: Dossier): void {
   const before = dossier.failed;
   dossier.events = dossier.parsed(layout.EVENTS, parseEvent);
-  const { claims, events, leaves, report } = dossier;
+  const { claims, events, leaves, kept, report } = dossier;
   [report.events, report.eventsClaimed] = [events.length, claims.events];
-  if (events.length !== leaves.length || events.length !== claims.events) {
-    const message = `${events.length} events, ${leaves.length} leaves, ${claims.events} claimed`;
+  if (events.length !== kept.length || events.length !== claims.events) {
+    const message = `${events.length} events, ${kept.length} leaves, ${claims.events} claimed`;
     dossier.fail("COUNT", layout.EVENTS, message);
   }
   const [least, most] = leaves.reduce(([low, high], { index }) => [Math.min(low, index), Math.max(high, index)], [
@@ -69,11 +69,12 @@ export function checkApproval(dossier: Dossier): void {
 /** Claimed times fit the sequenced ones, and none lies in the future; a trusted time says more. */
 export function checkTime(dossier: Dossier): void {
   const before = dossier.failed;
-  const { events, leaves } = dossier;
-  for (let at = 0; at < Math.min(events.length, leaves.length); at++) {
-    const [claimed, sequenced] = [events[at]!.timeMs, leaves[at]!.timeMs];
+  const { events, kept } = dossier;
+  for (let at = 0; at < Math.min(events.length, kept.length); at++) {
+    const [line, leaf] = kept[at]!;
+    const [claimed, sequenced] = [events[at]!.timeMs, leaf.timeMs];
     if (sequenced > dossier.question.atMs + AHEAD_MS) {
-      dossier.fail("TIME-FUTURE", `${layout.LEAVES}:${at + 1}`, "the leaf is later than now");
+      dossier.fail("TIME-FUTURE", `${layout.LEAVES}:${line}`, "the leaf is later than now");
     }
     if (claimed < sequenced - BEHIND_MS || claimed > sequenced + AHEAD_MS) {
       dossier.fail("CLOCK-SKEW", `${layout.EVENTS}:${at + 1}`, "the emitter's clock does not fit the log's");
@@ -143,7 +144,7 @@ function tales({ claims, events }: Dossier): Tale[] {
 
 function checkEvent(dossier: Dossier, event: Event, at: number, seen: Set<string>): void {
   const where = `${layout.EVENTS}:${at + 1}`;
-  const leaf = dossier.leaves[at];
+  const leaf = dossier.kept[at]?.[1];
   if (leaf && !equal(leaf.eventHash, event.hash)) {
     dossier.fail("EVENT-EDITED", where, "the leaf commits to another event");
   }

@@ -10,6 +10,7 @@ import * as history from "./history.ts";
 import type { Kind } from "./layout.ts";
 import { Malformed } from "./malformed.ts";
 import * as population from "./population.ts";
+import * as pruning from "./pruning.ts";
 import * as story from "./story.ts";
 
 const CONSISTENT: Verdict[] = ["VERIFIED", "INCOMPLETE", "RULE_VIOLATION"];
@@ -31,7 +32,9 @@ const PARTS: Stage[] = [...HEADS, history.checkInclusion, story.checkEvents];
 const OF_KIND: Record<Kind, Stage[]> = {
   run: [...PARTS, story.checkRun],
   approval: [...PARTS, story.checkApproval],
-  period: [population.checkRange, population.checkGrowth, ...HEADS, story.checkEvents, population.checkRuns],
+  period: [
+    population.checkRange, population.checkGrowth, ...HEADS, pruning.checkPruned, story.checkEvents, population.checkRuns,
+  ],
 };
 const STORY: Stage[] = [
   story.checkTime,

@@ -1,12 +1,9 @@
 """Heads leave the house: stamped by openssl's authority, cosigned by a witness, pushed to places; bundles show it."""
 
-import base64
 import json
-import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from types import SimpleNamespace
 
 import boto3
@@ -15,108 +12,26 @@ from moto.server import ThreadedMotoServer
 
 from controlplane.lib import clock
 from controlplane.lib.ids import uuid7
-from evidence import anchors, services, trust
+from evidence import trust
 from evidence.errors import OutsideMisconfigured
 from evidence.models import Anchor, Cosignature, Event, Outlet
 from evidence.outside import configured
 from evidence.verify import cli, note
-from evidence.verify.dossier import Question
-from evidence.verify.findings import Report, Verdict
+from evidence.verify.findings import Verdict
 from evidence.verify.signing import LocalSigner
 from evidence.verify.trust import parse
-from evidence.verify.verifier import verify
-from evidence.verify.witness import Witness, serve
-from tenants import scope
-from tenants.actors import Actor
 from tests import tsa
-from tests.integration.evidence.events import Noted
+from tests.integration.evidence.house import House, stamping
 from tests.unit.evidence.forge import signer
 
 pytestmark = pytest.mark.usefixtures("committed_db")
-
-
-class House(SimpleNamespace):
-    """One tenant with a run; `configure` writes the operator's file."""
-
-    def configure(self, **members: object) -> None:
-        self.settings.INTERLOCK_ANCHORS = self.folder / "anchors.json"
-        self.settings.INTERLOCK_ANCHORS.write_text(json.dumps(members))
-
-    def record(self, *words: str) -> None:
-        with self.in_scope(self.tenant):
-            actor = Actor.system(self.tenant, "test")
-            for word in words:
-                services.record(Noted(word), actor=actor, workspace_id=self.log, run_id=self.run)
-            services.close_run(run_id=self.run, actor=actor)
-        self.seal()
-
-    def seal(self) -> None:
-        while self.as_sequencer():
-            pass
-
-    def round(self) -> int:
-        return self.as_sequencer(anchors.run_round)
-
-    def export(self) -> bytes:
-        with scope.enter(self.tenant):
-            return services.export_run(run_id=self.run, actor=self.alice, timeout_s=0.2)
-
-    def audit(self) -> Report:
-        trusted = parse(json.dumps(trust.export(self.tenant)).encode())
-        return verify(self.export(), Question(trusted, (), clock.now_ms()))
-
-
-@pytest.fixture
-def house(
-    world: SimpleNamespace, in_scope: Callable, actor_of: Callable, as_sequencer: Callable, settings, tmp_path: Path
-) -> House:
-    alice = actor_of(world.a.alice, world.a.tenant)
-    made = House(
-        tenant=world.a.tenant.id,
-        log=world.a.workspace.id,
-        run=uuid7(),
-        alice=alice,
-        in_scope=in_scope,
-        as_sequencer=as_sequencer,
-        settings=settings,
-        folder=tmp_path,
-    )
-    made.record("one", "two")
-    return made
-
-
-@pytest.fixture
-def authority(tmp_path: Path) -> Iterator[tsa.Authority]:
-    if shutil.which("openssl") is None:
-        pytest.skip("there is no openssl here")
-    (tmp_path / "tsa").mkdir()
-    with tsa.running(tmp_path / "tsa") as running:
-        yield running
-
-
-@pytest.fixture
-def witness(house: House, tmp_path: Path) -> Iterator[SimpleNamespace]:
-    """A witness that knows the trust file of the tenant, over real HTTP."""
-    made = Witness("witness.test", tmp_path / "witness", parse(json.dumps(trust.export(house.tenant)).encode()))
-    server = serve(made, "127.0.0.1", 0)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    public = base64.b64encode(made.public).decode()
-    url = f"http://127.0.0.1:{server.server_address[1]}"
-    yield SimpleNamespace(entry={"name": made.name, "url": url, "public": public}, itself=made)
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
-def stamping(authority: tsa.Authority) -> dict[str, str]:
-    return {"name": "openssl.test", "url": authority.url, "certificate": f"{authority.folder}/tsa.pem"}
 
 
 def test_without_a_file_nobody_outside_hears_anything(house: House) -> None:
     house.settings.INTERLOCK_ANCHORS = house.folder / "absent.json"
     assert house.round() == 0
     assert house.audit().assurance.name == "A1"
+    assert house.audit_period().failures == ["SKIPPED", "SKIPPED"]
 
 
 def test_one_stamp_serves_all_logs_and_lifts_the_assurance(house: House, authority: tsa.Authority) -> None:
@@ -170,6 +85,21 @@ def test_a_bundle_that_the_witness_has_not_seen_is_not_trusted(house: House, wit
     house.configure(witnesses=[witness.entry])
     report = house.audit()
     assert (report.verdict, report.failures) == (Verdict.UNTRUSTED, ["WITNESS-QUORUM"])
+
+
+def test_a_period_ends_with_a_head_that_was_stamped_and_cosigned(
+    house: House, authority: tsa.Authority, witness: SimpleNamespace
+) -> None:
+    house.configure(tsas=[stamping(authority)], witnesses=[witness.entry])
+    house.round()
+    asked = clock.now()
+    house.record("three")
+    house.round()
+    house.record("four")
+    for span in ({}, {"until": asked}):
+        report = house.audit_period(**span)
+        assert (report.verdict, report.assurance.name) == (Verdict.VERIFIED, "A3"), report.text()
+    assert "WITNESS-QUORUM" in house.audit_period(until=clock.now()).failures
 
 
 def test_a_witness_refuses_a_history_that_it_has_not_seen(house: House, witness: SimpleNamespace) -> None:

@@ -134,6 +134,13 @@ ATTACKS: dict[str, tuple[str, str, set[str]]] = {
         {"LEAF-LINK", "CHECKPOINT-ROOT", "SIGNED-HEAD", "TREE"},
     ),
     "an event is deleted": ("DELETE FROM evidence_event WHERE id = %(event)s", "EVENT-GONE", set()),
+    "an event is deleted, and a list that nobody signed says that it was pruned": (
+        "WITH gone AS (DELETE FROM evidence_event WHERE id = %(event)s RETURNING 1)"
+        " INSERT INTO evidence_pruning (id, created_at, tenant_id, log_id, envelope)"
+        " SELECT gen_random_uuid(), now(), %(tenant)s, %(log)s, '{}' FROM gone",
+        "PRUNING",
+        {"EVENT-GONE"},
+    ),
     "an event of a run is deleted": (
         "DELETE FROM evidence_event WHERE id = %(of_run)s",
         "RUN-CHAIN",

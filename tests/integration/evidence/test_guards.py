@@ -117,6 +117,30 @@ ATTACKS = {
         "evidence_event.body.interlock_app",
     ),
     "everybody may read": ("GRANT SELECT ON evidence_content TO PUBLIC", "evidence_content.PUBLIC"),
+    "the app may delete": ("GRANT DELETE ON evidence_event TO interlock_app", "evidence_event.interlock_app"),
+    "the pruner may delete leaves": (
+        "GRANT DELETE ON evidence_leaf TO interlock_pruner",
+        "evidence_leaf.interlock_pruner",
+    ),
+    "the pruner does not ask": (
+        "CREATE OR REPLACE FUNCTION pruning.prune(listed uuid) RETURNS bigint LANGUAGE sql VOLATILE SECURITY DEFINER"
+        " SET search_path = public, pg_temp AS 'DELETE FROM evidence_event; SELECT 1::bigint'",
+        "function pruning.prune(uuid)",
+    ),
+    "the pruner has a second road": (
+        "CREATE FUNCTION public.sweep() RETURNS void LANGUAGE sql SECURITY DEFINER AS 'DELETE FROM evidence_event';"
+        " ALTER FUNCTION public.sweep() OWNER TO interlock_pruner",
+        "function sweep()",
+    ),
+    "everybody may prune": (
+        "GRANT EXECUTE ON FUNCTION pruning.prune(uuid) TO PUBLIC",
+        "function pruning.prune(uuid)",
+    ),
+    "the trigger lets the app delete": (
+        "CREATE OR REPLACE FUNCTION interlock_pruned_only() RETURNS trigger LANGUAGE plpgsql"
+        " AS $$ BEGIN RETURN OLD; END $$",
+        "trigger evidence_event",
+    ),
     "a rule of the database does not hold": (
         "ALTER TABLE evidence_event DROP CONSTRAINT event_hash_is_of_its_body",
         "event_hash_is_of_its_body",

@@ -24,7 +24,8 @@ def test_an_honest_bundle_verifies() -> None:
     report = verify(kit.bundle(), kit.ask())
     assert (report.verdict, report.assurance, report.failures) == (Verdict.VERIFIED, Assurance.A1, [])
     assert (report.events, report.disclosed, report.redacted) == (5, 1, 1)
-    assert report.verdict_line() == ("VERDICT VERIFIED exit=0 assurance=A1 events=5/5 disclosed=1 redacted=1 erased=0")
+    line = "VERDICT VERIFIED exit=0 assurance=A1 events=5/5 disclosed=1 redacted=1 erased=0 pruned=0"
+    assert report.verdict_line() == line
 
 
 def test_a_remembered_head_lifts_the_assurance() -> None:
