@@ -22,6 +22,9 @@ Exit code 0 and the word VERIFIED mean that every required check passed; every o
 Keep the checkpoint (`--save-note head.note`) and give it back the next time (`--known head.note`): then nobody,
 the operator included, can show you another history.
 
+Where approvers signed with passkeys, compare the keys in the trust file (`approvers`) with them: then nobody can make
+up an approval in their name.
+
 Without any tool of ours: unzip the bundle, then `sha256sum -c manifest-sha256.txt`. That shows that the files
 fit the manifest. It does not show who made it.
 """

@@ -30,6 +30,7 @@ from fido2.webauthn import (
 
 from controlplane.lib import clock
 from tenants import keys
+from tenants.models import Membership
 
 TOTP, PASSKEY = Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN
 _TOTP_CONTEXT = b"interlock.totp.v1"
@@ -73,6 +74,16 @@ def held(user_id: UUID) -> frozenset[str]:
     """Which kinds of second factor the person can use: `totp`, `webauthn`."""
     rows = Authenticator.objects.filter(user_id=user_id, type__in=(TOTP, PASSKEY), user__is_active=True)
     return frozenset(rows.values_list("type", flat=True))
+
+
+def public_keys() -> dict[UUID, list[bytes]]:
+    """The passkeys (COSE keys) of the people of the entered tenant who have any."""
+    people = Membership.objects.values_list("user_id", flat=True)
+    rows = Authenticator.objects.filter(user_id__in=set(people), type=PASSKEY, user__is_active=True).order_by("pk")
+    found: dict[UUID, list[bytes]] = {}
+    for row in rows:
+        found.setdefault(row.user_id, []).append(_cose(row.wrap().authenticator_data.credential_data))
+    return found
 
 
 @transaction.atomic

@@ -41,10 +41,11 @@ _CODES: dict[Verdict, tuple[str, ...]] = {
         "FILE-DIGEST", "FILE-ADDED", "FILE-REMOVED", "BAG-DIGEST", "DSSE-SIG", "NOTE-SIG", "ORIGIN", "CROSS-TENANT",
         "RUN-ID", "EVENT-EDITED", "DUP-EVENT", "ORDER", "INCLUSION", "CHAIN", "RUN-CHAIN", "RUN-ROOT", "COUNT",
         "CONSISTENCY", "CP-ORDER", "TIME-BACKWARDS", "DISCLOSURE", "REPORT-DRIFT", "ANCHOR-BAD",
+        "APPROVAL-SIG",
     ),
     Verdict.UNTRUSTED: (
         "TRUST-NONE", "ROOT-KEY", "DSSE-KEY", "NOTE-KEY", "KEYRING-OLD", "KEY-REVOKED", "KEY-PERIOD", "KEY-SCOPE",
-        "TIME-FUTURE", "WITNESS-QUORUM",
+        "TIME-FUTURE", "WITNESS-QUORUM", "APPROVER-KEY",
     ),
     Verdict.INCOMPLETE: (
         "MISSING-FILE", "RUN-GAP", "RUN-COUNT", "RUN-OPEN", "POPULATION-GAP", "APPROVAL-MISSING", "APPROVAL-OPEN",
@@ -53,7 +54,7 @@ _CODES: dict[Verdict, tuple[str, ...]] = {
     Verdict.RULE_VIOLATION: (
         "RULE-SOD", "RULE-TOCTOU", "RULE-EFFECT", "RULE-DENIED", "RULE-POLICY", "RULE-BUNDLE", "RULE-QUORUM",
         "RULE-VOTE", "RULE-SHOWN", "RULE-HUMAN", "RULE-ONCE", "RULE-REFUSED", "RULE-INTENT", "RULE-PROPOSED",
-        "RULE-PIN", "RULE-COST",
+        "RULE-PIN", "RULE-COST", "RULE-STEPUP", "RULE-ROLES", "RULE-RIGHT",
     ),
 }  # fmt: skip
 
@@ -62,7 +63,7 @@ CODES: dict[str, Verdict] = {code: verdict for verdict, codes in _CODES.items() 
 
 class Assurance(enum.IntEnum):
     """How far the evidence reaches: A0 integrity only, A1 trusted signature, A2 trusted time, A3 remembered head or
-    enough witnesses."""
+    enough witnesses, A4 that besides the pinned passkeys of the approvers signed every approval that was used."""
 
     A0 = 0
     A1 = 1

@@ -1,8 +1,10 @@
 """Rules about who was asked, who said yes to what, and how the answer was used."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence, Set
 
+from evidence.verify import jcs
+from evidence.verify.envelope import Event
 from evidence.verify.rules_of_calls import INTENT
 from evidence.verify.tale import Broken, Rule, Tale, number, text, texts
 
@@ -10,16 +12,14 @@ REQUESTED = "approval.requested"
 VOTE = "approval.vote_cast"
 TAKEN_BACK = "approval.vote_taken_back"
 CONSUMED = "approval.consumed"
+STEPPED_UP = ("high", "critical")
+PASSKEY_ONLY = "critical"
 INTERESTED = ("requester_id", "run_starter_id", "agent_owner_id")
 
 
 def nobody_approves_their_own(tale: Tale) -> Iterator[Broken]:
     """Requester, starter of the run, owner of the agent and whom policy excludes are not among the approvers."""
-    interested = {
-        text(event, "request_id"): {text(event, role) for role in INTERESTED if role in event.data}
-        | texts(event, "also_excluded")
-        for _, event in tale.of(REQUESTED)
-    }
+    interested = _interested(tale)
     for line, event in tale.of(CONSUMED):
         own = interested.get(text(event, "request_id"), set()) & texts(event, "approvers")
         if own:
@@ -99,6 +99,90 @@ def only_a_yes_is_used(tale: Tale) -> Iterator[Broken]:
             approved.discard(request)
 
 
+def high_tiers_need_a_second_factor(tale: Tale) -> Iterator[Broken]:
+    """In the tiers high and critical each yes brought a second factor, in critical a passkey."""
+    tiers = {text(event, "request_id"): text(event, "tier") for _, event in tale.of(REQUESTED)}
+    for line, event in tale.of(VOTE):
+        tier, factor = tiers.get(text(event, "request_id"), ""), text(event, "step_up")
+        lacks = (tier in STEPPED_UP and not factor) or (tier == PASSKEY_ONLY and factor != "passkey")
+        if text(event, "verdict") == "approve" and lacks:
+            yield Broken("RULE-STEPUP", line, f"a yes in the tier {tier} without the second factor that it asks for")
+
+
+def the_places_were_filled(tale: Tale) -> Iterator[Broken]:
+    """Where the question names roles, different people filled them; where it wants different roles, they had them."""
+    asked = {text(event, "request_id"): event for _, event in tale.of(REQUESTED)}
+    for line, event, votes in _used(tale):
+        question = asked.get(text(event, "request_id"))
+        if question is None:
+            continue
+        people, places = [texts(vote, "roles") for vote in votes], _list(question, "roles")
+        among, quorum = _among(question, people), number(question, "quorum")
+        if filled(places, people) < len(places) or (among and filled(among, people) < quorum):
+            yield Broken("RULE-ROLES", line, "the approvers do not fill the places that the question names")
+
+
+def a_right_counts_once(tale: Tale) -> Iterator[Broken]:
+    """Who stands in for somebody uses that person's right: once, and not if that person may not decide."""
+    interested = _interested(tale)
+    for line, event, votes in _used(tale):
+        rights = [text(vote, "right_of") or text(vote, "voter_id") for vote in votes]
+        if len(set(rights)) < len(rights):
+            yield Broken("RULE-RIGHT", line, "one right was used for two votes")
+        own = interested.get(text(event, "request_id"), set()) & set(rights) - texts(event, "approvers")
+        if own:
+            yield Broken("RULE-RIGHT", line, f"the right of {', '.join(sorted(own))}, who may not decide, was used")
+
+
+def _interested(tale: Tale) -> dict[str, set[str]]:
+    """Who stands behind each question, and whom policy excludes."""
+    return {
+        text(event, "request_id"): {text(event, role) for role in INTERESTED if role in event.data}
+        | texts(event, "also_excluded")
+        for _, event in tale.of(REQUESTED)
+    }
+
+
+def filled(places: Sequence[str], people: Sequence[Set[str]]) -> int:
+    """How many of the places can be filled at once, each by another person (augmenting paths, Kuhn 1955)."""
+    taken: dict[int, int] = {}
+    return sum(_seat(person, places, people, taken, set()) for person in range(len(people)))
+
+
+def _seat(
+    person: int, places: Sequence[str], people: Sequence[Set[str]], taken: dict[int, int], tried: set[int]
+) -> bool:
+    for place, role in enumerate(places):
+        if role in people[person] and place not in tried:
+            tried.add(place)
+            if place not in taken or _seat(taken[place], places, people, taken, tried):
+                taken[place] = person
+                return True
+    return False
+
+
+def _used(tale: Tale) -> Iterator[tuple[int, Event, list[Event]]]:
+    """Each use of an approval with the votes that it rests on, one of each approver: the last yes before it."""
+    yes: dict[tuple[str, str], Event] = {}
+    for line, event in tale.of(VOTE, CONSUMED):
+        request = text(event, "request_id")
+        if event.type == VOTE and text(event, "verdict") == "approve":
+            yes[request, text(event, "voter_id")] = event
+        elif event.type == CONSUMED:
+            given = [yes.get((request, approver)) for approver in sorted(texts(event, "approvers"))]
+            yield line, event, [vote for vote in given if vote is not None]
+
+
+def _list(event: Event, member: str) -> list[str]:
+    value = event.data.get(member, "")
+    return [jcs.shown(item) for item in value] if isinstance(value, list) else []
+
+
+def _among(question: Event, people: Sequence[Set[str]]) -> list[str]:
+    """Each role once, where the question wants people of different roles."""
+    return sorted(set().union(*people)) if question.data.get("distinct_roles") is True else []
+
+
 RULES: tuple[Rule, ...] = (
     nobody_approves_their_own,
     what_was_approved_is_what_runs,
@@ -108,4 +192,7 @@ RULES: tuple[Rule, ...] = (
     only_people_vote,
     an_approval_is_used_once,
     only_a_yes_is_used,
+    high_tiers_need_a_second_factor,
+    the_places_were_filled,
+    a_right_counts_once,
 )

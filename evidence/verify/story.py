@@ -1,6 +1,6 @@
 """Last stages: the events themselves, the run they make, what was opened, and the page that tells it."""
 
-from evidence.verify import anchoring, envelope, layout, note, page, rules
+from evidence.verify import anchoring, envelope, layout, note, page, passkeys, rules
 from evidence.verify import disclosure as disclosures
 from evidence.verify.chains import RUN_SEALED, check_chain, runs_of
 from evidence.verify.dossier import Dossier, lines_of
@@ -11,8 +11,8 @@ AHEAD_MS = 5 * 60 * 1000
 BEHIND_MS = 3600 * 1000
 ERASED = "erasure.completed"
 TOLERATED: dict[str, set[str]] = {
-    "basic": {"TIME", "WITNESS", "KNOWN", "REPORT", "PRUNED"},
-    "audit": {"KNOWN", "REPORT"},
+    "basic": {"TIME", "WITNESS", "KNOWN", "REPORT", "PRUNED", "APPROVERS"},
+    "audit": {"KNOWN", "REPORT", "APPROVERS"},
     "dispute": set(),
 }
 APPROVAL_ENDS = {"approval.decided", "approval.consumed", "approval.voided", "approval.withdrawn"}
@@ -105,9 +105,16 @@ def check_report(dossier: Dossier) -> None:
 def check_rules(dossier: Dossier) -> None:
     """Governance rules that the events must satisfy, whoever signed them."""
     before = len(dossier.report.failures)
-    for broken in rules.broken(_tales(dossier), dossier.events):
+    claims = dossier.claims.predicate
+    whole = claims.kind == layout.PERIOD and claims.first_leaf == 0 and not dossier.report.pruned
+    for broken in rules.broken(_tales(dossier), dossier.events, whole=whole):
         dossier.fail(broken.code, f"{layout.EVENTS}:{broken.line}", broken.message)
     dossier.conclude("RULES", layout.EVENTS, f"{rules.COUNT} governance rules hold", before)
+
+
+def check_passkeys(dossier: Dossier) -> None:
+    """Votes that say that a passkey signed them."""
+    passkeys.check_passkeys(dossier, _tales(dossier))
 
 
 def check_profile(dossier: Dossier) -> None:

@@ -12,7 +12,7 @@ from evidence.verify.signing import ALGORITHMS, PUBLIC_KEY_SIZE, algorithm_of, k
 
 FORMAT = "interlock.trust/1"
 _REQUIRED = {"format", "scope", "root_keys", "min_keyring_version", "checkpoints"}
-_OPTIONAL = {"tsas", "witnesses", "quorum"}
+_OPTIONAL = {"tsas", "witnesses", "quorum", "approvers"}
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,19 @@ class Witness:
 
 
 @dataclass(frozen=True)
+class Approver:
+    """A person, by the id that votes carry, with the passkeys (COSE keys) that they have on the site `rp_id`."""
+
+    id: str
+    rp_id: str
+    keys: tuple[bytes, ...]
+
+
+@dataclass(frozen=True)
 class Trust:
     """Root keys (raw, see `signing`), the scope of origins they cover, a floor for the keyring's version; and whom
-    outside the operator's reach the auditor believes. `quorum` witnesses make a head witnessed."""
+    outside the operator's reach the auditor believes. `quorum` witnesses make a head witnessed; `approvers` are people
+    whose passkeys the auditor has from themselves."""
 
     scope: str
     root_keys: tuple[bytes, ...]
@@ -43,6 +53,10 @@ class Trust:
     tsas: tuple[Tsa, ...] = ()
     witnesses: tuple[Witness, ...] = ()
     quorum: int = 1
+    approvers: tuple[Approver, ...] = ()
+
+    def approver(self, person: str) -> Approver | None:
+        return next((one for one in self.approvers if one.id == person), None)
 
     def root(self, kid: str) -> bytes | None:
         return next((public for public in self.root_keys if kid_of(public) == kid), None)
@@ -62,6 +76,10 @@ class Trust:
         if self.witnesses:
             members["witnesses"] = [{"name": one.name, "public": b64(one.public)} for one in self.witnesses]
             members["quorum"] = self.quorum
+        if self.approvers:
+            members["approvers"] = [
+                {"id": one.id, "rp_id": one.rp_id, "keys": [b64(key) for key in one.keys]} for one in self.approvers
+            ]
         return members
 
 
@@ -84,6 +102,7 @@ def parse(data: bytes) -> Trust:
         tuple(_tsa(item) for item in _list(members, "tsas")),
         witnesses,
         _quorum(members.get("quorum", 1), len(witnesses)),
+        tuple(_approver(item) for item in _list(members, "approvers")),
     )
 
 
@@ -113,6 +132,14 @@ def _witness(item: jcs.Json) -> Witness:
     if not isinstance(item, dict) or set(item) != {"name", "public"} or not isinstance(item["name"], str):
         raise _malformed("not a witness")
     return Witness(item["name"], unb64(item["public"], size=PUBLIC_KEY_SIZE))
+
+
+def _approver(item: jcs.Json) -> Approver:
+    if not isinstance(item, dict) or set(item) != {"id", "rp_id", "keys"} or not isinstance(item["keys"], list):
+        raise _malformed("not an approver")
+    if not isinstance(item["id"], str) or not isinstance(item["rp_id"], str):
+        raise _malformed("not an approver")
+    return Approver(item["id"], item["rp_id"], tuple(unb64(key) for key in item["keys"]))
 
 
 def _quorum(value: jcs.Json, witnesses: int) -> int:

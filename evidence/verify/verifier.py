@@ -42,6 +42,7 @@ STORY: tuple[Stage, ...] = (
     story.check_disclosures,
     story.check_report,
     story.check_rules,
+    story.check_passkeys,
     story.check_profile,
 )
 

@@ -1,19 +1,23 @@
 // Rules about who was asked, who said yes to what, and how the answer was used.
 import { byCodePoint } from "./bytes.ts";
+import type { Event } from "./envelope.ts";
+import { shown } from "./json.ts";
 import { INTENT } from "./rules-of-calls.ts";
-import { type Broken, keyed, number, type Rule, text, texts } from "./tale.ts";
+import { type Broken, keyed, number, type Rule, type Tale, text, texts } from "./tale.ts";
 
 const REQUESTED = "approval.requested";
-const VOTE = "approval.vote_cast";
+export const VOTE = "approval.vote_cast";
 const TAKEN_BACK = "approval.vote_taken_back";
-const CONSUMED = "approval.consumed";
+export const CONSUMED = "approval.consumed";
+const STEPPED_UP = ["high", "critical"];
+const PASSKEY_ONLY = "critical";
 const INTERESTED = ["requester_id", "run_starter_id", "agent_owner_id"];
 
 const listed = (names: Iterable<string>): string => [...names].sort(byCodePoint).join(", ");
 
-/** Requester, starter of the run, owner of the agent and whom policy excludes are not among the approvers. */
-const nobodyApprovesTheirOwn: Rule = (tale) => {
-  const interested = new Map(
+/** Who stands behind each question, and whom policy excludes. */
+function interestedIn(tale: Tale): Map<string, Set<string>> {
+  return new Map(
     tale.of(REQUESTED).map(([, event]) => [
       text(event, "request_id"),
       new Set([
@@ -22,6 +26,11 @@ const nobodyApprovesTheirOwn: Rule = (tale) => {
       ]),
     ]),
   );
+}
+
+/** Requester, starter of the run, owner of the agent and whom policy excludes are not among the approvers. */
+const nobodyApprovesTheirOwn: Rule = (tale) => {
+  const interested = interestedIn(tale);
   return tale.of(CONSUMED).flatMap(([line, event]) => {
     const involved = interested.get(text(event, "request_id")) ?? new Set();
     const own = [...texts(event, "approvers")].filter((approver) => involved.has(approver));
@@ -114,6 +123,83 @@ const onlyAYesIsUsed: Rule = (tale) => {
   return found;
 };
 
+/** In the tiers high and critical each yes brought a second factor, in critical a passkey. */
+const highTiersNeedASecondFactor: Rule = (tale) => {
+  const tiers = new Map(tale.of(REQUESTED).map(([, event]) => [text(event, "request_id"), text(event, "tier")]));
+  return tale.of(VOTE).flatMap(([line, event]) => {
+    const [tier, factor] = [tiers.get(text(event, "request_id")) ?? "", text(event, "step_up")];
+    const lacks = (STEPPED_UP.includes(tier) && !factor) || (tier === PASSKEY_ONLY && factor !== "passkey");
+    if (text(event, "verdict") !== "approve" || !lacks) return [];
+    const message = `a yes in the tier ${tier} without the second factor that it asks for`;
+    return [{ code: "RULE-STEPUP", line, message }];
+  });
+};
+
+/** Where the question names roles, different people filled them; where it wants different roles, they had them. */
+const thePlacesWereFilled: Rule = (tale) => {
+  const asked = new Map(tale.of(REQUESTED).map(([, event]) => [text(event, "request_id"), event]));
+  return used(tale).flatMap(({ line, event, votes }) => {
+    const question = asked.get(text(event, "request_id"));
+    if (!question) return [];
+    const [people, places] = [votes.map((vote) => texts(vote, "roles")), listOf(question, "roles")];
+    const among = question.data.get("distinct_roles") === true ? new Set(people.flatMap((roles) => [...roles])) : new Set<string>();
+    const distinct = !among.size || filled([...among], people) >= number(question, "quorum");
+    if (filled(places, people) === places.length && distinct) return [];
+    return [{ code: "RULE-ROLES", line, message: "the approvers do not fill the places that the question names" }];
+  });
+};
+
+/** Who stands in for somebody uses that person's right: once, and not if that person may not decide. */
+const aRightCountsOnce: Rule = (tale) => {
+  const interested = interestedIn(tale);
+  return used(tale).flatMap(({ line, event, votes }) => {
+    const found: Broken[] = [];
+    const rights = votes.map((vote) => text(vote, "right_of") || text(vote, "voter_id"));
+    if (new Set(rights).size < rights.length) {
+      found.push({ code: "RULE-RIGHT", line, message: "one right was used for two votes" });
+    }
+    const [involved, approvers] = [interested.get(text(event, "request_id")), texts(event, "approvers")];
+    const own = new Set(rights.filter((right) => involved?.has(right) && !approvers.has(right)));
+    const message = `the right of ${listed(own)}, who may not decide, was used`;
+    if (own.size) found.push({ code: "RULE-RIGHT", line, message });
+    return found;
+  });
+};
+
+/** How many of the places can be filled at once, each by another person (augmenting paths, Kuhn 1955). */
+function filled(places: string[], people: Set<string>[]): number {
+  const taken = new Map<number, number>();
+  const seat = (person: number, tried: Set<number>): boolean =>
+    places.some((role, place) => {
+      if (!people[person]!.has(role) || tried.has(place)) return false;
+      tried.add(place);
+      const other = taken.get(place);
+      if (other !== undefined && !seat(other, tried)) return false;
+      taken.set(place, person);
+      return true;
+    });
+  return people.filter((_, person) => seat(person, new Set())).length;
+}
+
+/** Each use of an approval with the votes that it rests on, one of each approver: the last yes before it. */
+function used(tale: Tale): { line: number; event: Event; votes: Event[] }[] {
+  const yes = new Map<string, Event>();
+  return tale.of(VOTE, CONSUMED).flatMap(([line, event]) => {
+    const request = text(event, "request_id");
+    if (event.type === VOTE) {
+      if (text(event, "verdict") === "approve") yes.set(keyed(request, text(event, "voter_id")), event);
+      return [];
+    }
+    const approvers = [...texts(event, "approvers")];
+    return [{ line, event, votes: approvers.flatMap((approver) => yes.get(keyed(request, approver)) ?? []) }];
+  });
+}
+
+function listOf(event: Event, member: string): string[] {
+  const value = event.data.get(member);
+  return Array.isArray(value) ? value.map(shown) : [];
+}
+
 export const RULES: Rule[] = [
   nobodyApprovesTheirOwn,
   whatWasApprovedIsWhatRuns,
@@ -123,4 +209,7 @@ export const RULES: Rule[] = [
   onlyPeopleVote,
   anApprovalIsUsedOnce,
   onlyAYesIsUsed,
+  highTiersNeedASecondFactor,
+  thePlacesWereFilled,
+  aRightCountsOnce,
 ];

@@ -10,10 +10,11 @@ const LOOK_BACK: Rule[] = [...approvals.RULES, ...calls.RULES];
 /** These need what came after: asked where a run is shown to its end. */
 const LOOK_AHEAD: Rule[] = [calls.intentsHaveOutcomes];
 
-export const COUNT = LOOK_BACK.length + LOOK_AHEAD.length + 1;
+export const COUNT = LOOK_BACK.length + LOOK_AHEAD.length + 2;
 
-export function broken(tales: Tale[], events: Event[]): Broken[] {
-  return [...oneNumberOnePolicy(events), ...tales.flatMap(brokenIn)];
+/** `whole`: the events are all of a log, from its first one on. */
+export function broken(tales: Tale[], events: Event[], whole: boolean): Broken[] {
+  return [...oneNumberOnePolicy(events), ...(whole ? standInsWereNamed(events) : []), ...tales.flatMap(brokenIn)];
 }
 
 function brokenIn(tale: Tale): Broken[] {
@@ -32,5 +33,20 @@ function oneNumberOnePolicy(events: Event[]): Broken[] {
     known.set(place, first);
     if (first === bundle) return [];
     return [{ code: "RULE-BUNDLE", line: at + 1, message: `two policies under the number ${seq}` }];
+  });
+}
+
+/** Whoever votes with the right of another was named by them, and it had not ended. */
+function standInsWereNamed(events: Event[]): Broken[] {
+  const named = new Map<string, string>();
+  return events.flatMap((event, at) => {
+    const [delegation, principal, voter] = [text(event, "delegation_id"), text(event, "right_of"), text(event, "voter_id")];
+    if (event.type === "approval.delegated") {
+      named.set(delegation, keyed(text(event, "principal_id"), text(event, "stand_in_id")));
+    } else if (event.type === "approval.delegation_ended") named.delete(delegation);
+    else if (event.type === approvals.VOTE && principal && ![...named.values()].includes(keyed(principal, voter))) {
+      return [{ code: "RULE-RIGHT", line: at + 1, message: `${voter} does not stand in for ${principal}` }];
+    }
+    return [];
   });
 }

@@ -8,6 +8,7 @@ import { commitments, type Event, parseEvent } from "./envelope.ts";
 import * as layout from "./layout.ts";
 import * as note from "./note.ts";
 import * as page from "./page.ts";
+import * as passkeys from "./passkeys.ts";
 import * as rules from "./rules.ts";
 import { Tale } from "./tale.ts";
 
@@ -16,8 +17,8 @@ const BEHIND_MS = 3600 * 1000;
 const ERASED = "erasure.completed";
 const APPROVAL_ENDS = ["approval.decided", "approval.consumed", "approval.voided", "approval.withdrawn"];
 const TOLERATED: Record<Profile, string[]> = {
-  basic: ["TIME", "WITNESS", "KNOWN", "REPORT", "PRUNED"],
-  audit: ["KNOWN", "REPORT"],
+  basic: ["TIME", "WITNESS", "KNOWN", "REPORT", "PRUNED", "APPROVERS"],
+  audit: ["KNOWN", "REPORT", "APPROVERS"],
   dispute: [],
 };
 
@@ -119,10 +120,17 @@ export function checkReport(dossier: Dossier): void {
 /** Governance rules that the events must satisfy, whoever signed them. */
 export function checkRules(dossier: Dossier): void {
   const before = dossier.failed;
-  for (const { code, line, message } of rules.broken(tales(dossier), dossier.events)) {
+  const { claims, report } = dossier;
+  const whole = claims.kind === "period" && claims.first_leaf === 0 && !report.pruned;
+  for (const { code, line, message } of rules.broken(tales(dossier), dossier.events, whole)) {
     dossier.fail(code, `${layout.EVENTS}:${line}`, message);
   }
   dossier.conclude("RULES", layout.EVENTS, `${rules.COUNT} governance rules hold`, before);
+}
+
+/** Votes that say that a passkey signed them. */
+export function checkPasskeys(dossier: Dossier): Promise<void> {
+  return passkeys.checkPasskeys(dossier, tales(dossier));
 }
 
 /** A skipped check is never a pass: stricter profiles count it as missing. */

@@ -7,7 +7,7 @@ import { algorithmOf, kidOf, PUBLIC_KEY_SIZE } from "./signatures.ts";
 
 const FORMAT = "interlock.trust/1";
 const REQUIRED = ["format", "scope", "root_keys", "min_keyring_version", "checkpoints"];
-const OPTIONAL = ["tsas", "witnesses", "quorum"];
+const OPTIONAL = ["tsas", "witnesses", "quorum", "approvers"];
 
 /** A time-stamping authority, pinned by the certificate (DER) that signs its tokens. */
 export interface Tsa {
@@ -21,6 +21,13 @@ export interface Witness {
   public: Bytes;
 }
 
+/** A person, by the id that votes carry, with the passkeys (COSE keys) that they have on the site `rpId`. */
+export interface Approver {
+  id: string;
+  rpId: string;
+  keys: Bytes[];
+}
+
 /** `quorum` witnesses make a head witnessed. */
 export interface Trust {
   scope: string;
@@ -30,6 +37,7 @@ export interface Trust {
   tsas: Tsa[];
   witnesses: Witness[];
   quorum: number;
+  approvers: Approver[];
 }
 
 export const root = (trust: Trust, kid: string): Bytes | undefined =>
@@ -57,6 +65,7 @@ export function parse(data: Bytes): Trust {
     tsas: listOf(members, "tsas").map(tsaOf),
     witnesses,
     quorum: quorumOf(members.get("quorum") ?? 1, witnesses.length),
+    approvers: listOf(members, "approvers").map(approverOf),
   };
 }
 
@@ -90,6 +99,16 @@ function witnessOf(item: Json): Witness {
     throw malformed("not a witness");
   }
   return { name, public: unb64(item.get("public"), "SCHEMA", PUBLIC_KEY_SIZE) };
+}
+
+function approverOf(item: Json): Approver {
+  const keys = item instanceof Map ? item.get("keys") : undefined;
+  if (!(item instanceof Map) || !hasExactly(item, ["id", "rp_id", "keys"]) || !Array.isArray(keys)) {
+    throw malformed("not an approver");
+  }
+  const [id, rpId] = [item.get("id"), item.get("rp_id")];
+  if (typeof id !== "string" || typeof rpId !== "string") throw malformed("not an approver");
+  return { id, rpId, keys: keys.map((key) => unb64(key)) };
 }
 
 function quorumOf(value: Json, witnesses: number): number {

@@ -41,6 +41,7 @@ const STORY: Stage[] = [
   story.checkDisclosures,
   story.checkReport,
   story.checkRules,
+  story.checkPasskeys,
   story.checkProfile,
 ];
 

@@ -2,12 +2,16 @@
 
 import json
 import re
+import shlex
 import subprocess
+import sys
 from pathlib import Path
 
+from evidence import zipapp
 from evidence.verify.findings import CODES, Verdict
 from tests.conformance import vectors
 from tests.unit.evidence.forge import Kit
+from tests.unit.evidence.forge_kinds import Period
 
 GUIDE = Path(__file__).parents[2] / "docs" / "evidence.md"
 
@@ -22,6 +26,22 @@ def test_every_code_is_explained_with_its_exit_code() -> None:
 def test_every_exit_code_is_explained() -> None:
     told = dict(re.findall(r"^\| (\d) \| ([A-Z_]+|usage) \|", GUIDE.read_text(), re.MULTILINE))
     assert {int(digit): name.upper() for digit, name in told.items()} == {v.value: v.name for v in Verdict}
+
+
+def test_the_commands_of_the_guide_work_as_they_stand(tmp_path: Path) -> None:
+    """In a folder with nothing but the one file, two bundles and the trust file."""
+    kit, period = Kit(), Period(begin=0)
+    zipapp.write(tmp_path / "interlock-verify.pyz")
+    (tmp_path / "run.evb").write_bytes(kit.bundle())
+    (tmp_path / "period.evb").write_bytes(period.bundle())
+    (tmp_path / "trust.json").write_text(json.dumps(kit.trust.as_json()))
+    commands = re.findall(r"python3 (interlock-verify\.pyz [^\n`]+)", GUIDE.read_text())
+    assert [shlex.split(command)[1] for command in commands] == ["verify", "pin", "sample"]
+    for command in commands:
+        told = [sys.executable, "-I", *shlex.split(command), "--at", str(kit.ask().at_ms)]
+        done = subprocess.run(told, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, ""), command
+    assert (tmp_path / "head.note").read_text() == kit.note(kit.sizes[-1])
 
 
 def test_the_way_without_any_tool_of_ours_works(tmp_path: Path) -> None:
