@@ -264,3 +264,16 @@ class HaltTriggerSet:
     reach: str
     mode: str
     enabled: bool
+
+
+@event("data_keys.ended")
+@dataclass(frozen=True)
+class DataKeysEnded:
+    """Nothing of this tenant is under data keys that former key-encryption keys had wrapped: they are gone.
+
+    `epochs` are the names of those key-encryption keys, `newest_id` is the data key that stays.
+    """
+
+    count: int
+    epochs: list[str]
+    newest_id: UUID

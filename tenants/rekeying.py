@@ -12,7 +12,9 @@ from typing import Any
 from django.db import transaction
 
 from controlplane.lib import clock
-from tenants import datakeys, keys, scope
+from tenants import datakeys, keys, ports, scope
+from tenants.actors import Actor
+from tenants.events import DataKeysEnded
 from tenants.models import Credential, DataKey, Payload
 from tenants.models.base import TenantModel
 from tenants.services import every_tenant
@@ -98,4 +100,7 @@ def _end(old: dict[Any, DataKey]) -> bool:
     if left:
         return False
     DataKey.objects.filter(pk__in=list(old)).delete()
+    epochs = sorted({row.kek_id for row in old.values()})
+    told = DataKeysEnded(len(old), epochs, newest.pk)
+    ports.record.get()(told, actor=Actor.system(scope.current(), "sweeper"))
     return True

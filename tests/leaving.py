@@ -45,7 +45,6 @@ SILENT = {
     "policies.serving.take_log": "what a server said that it decided; our own decisions are recorded",
     "policies.simulation._claim": "a lease",
     "policies.simulation._pause": "a lease; the result is recorded at the end",
-    "tenants.rekeying._end": "the key of a former epoch, when nothing is under it any more",
     "tenants.rekeying._move": "the same content under the key of this epoch",
     "tenants.rekeying._old_keys": "a data key under the key of this epoch",
     "tenants.services.note_token_use": "last use of a token, to the minute",

@@ -19,6 +19,7 @@ from evidence import keeping, sequencing, services, trust
 from evidence.errors import NotOver, OnHold
 from evidence.models import Content, Event, ShredKey
 from evidence.verify.dossier import Question
+from evidence.verify.envelope import parse_event
 from evidence.verify.findings import Verdict
 from evidence.verify.trust import parse
 from evidence.verify.verifier import verify
@@ -98,6 +99,11 @@ def seen(names: list[str], keks: list[bytes]) -> set[str]:
     return read | {place for dsn in dsns for place in finding.plain(dsn, PERSON)}
 
 
+def told_of_keys() -> list[dict[str, Any]]:
+    with transaction.atomic():
+        return [parse_event(bytes(row.body)).data for row in Event.objects.filter(type="data_keys.ended")]
+
+
 def everywhere() -> set[str]:
     return seen([live()], finding.keks_in(settings.INTERLOCK_DATA_DIR))
 
@@ -133,8 +139,13 @@ def test_what_belongs_to_others_stays_and_is_replayed_after_a_turn_of_keys(
     with pytest.raises(FileExistsError):
         keys.turn()
     assert not turned(), "some process may still use the old key"
+    assert not told_of_keys(), "nothing ended yet"
     monkeypatch.setattr(rekeying, "GRACE", timedelta(0))
     assert turned()
+    [ended] = told_of_keys()
+    assert (ended["count"] >= 1, len(ended["epochs"])) == (True, 1)
+    with transaction.atomic():
+        assert [str(row.pk) for row in DataKey.objects.all()] == [ended["newest_id"]]
     assert exact.replay(reading.of_run(other.pk)).verdict is reports.Verdict.SAME
     assert structural.replay(reading.of_run(theirs.pk)).verdict is reports.Verdict.SAME, "metadata is for ever"
     assert exact.replay(reading.of_run(theirs.pk)).verdict is reports.Verdict.NOT_COVERED
