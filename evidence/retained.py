@@ -1,6 +1,7 @@
 """What was signed last, kept outside the database: a restored or forked database cannot sign over it."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -8,6 +9,7 @@ from uuid import UUID
 from django.conf import settings
 
 from evidence.keys import write_private
+from tenants import scope
 
 
 @dataclass(frozen=True)
@@ -32,12 +34,34 @@ def keep(log_id: UUID, signed: Signed) -> None:
     path = _path(log_id)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     members = {"size": signed.size, "root": signed.root.hex(), "epoch": signed.epoch}
-    write_private(path, json.dumps(members).encode())
+    write_private(path, json.dumps({**members, "tenant": str(scope.current())}).encode())
+
+
+def logs() -> dict[UUID, UUID | None]:
+    """Every log of which a head is kept, and its tenant where the file says so: those of former versions do not."""
+    return {log_id: _tenant(path) for log_id, path in _files()}
+
+
+def _files() -> Iterator[tuple[UUID, Path]]:
+    for path in sorted(_folder().glob("*.json")):
+        try:
+            yield UUID(path.stem), path
+        except ValueError:
+            continue  # the head of an epoch that ended, the picture of the guards
+
+
+def _tenant(path: Path) -> UUID | None:
+    tenant = json.loads(path.read_bytes()).get("tenant")
+    return UUID(tenant) if tenant else None
+
+
+def _folder() -> Path:
+    folder: Path = settings.INTERLOCK_DATA_DIR / "signed"
+    return folder
 
 
 def _path(log_id: UUID) -> Path:
-    folder: Path = settings.INTERLOCK_DATA_DIR / "signed"
-    return folder / f"{log_id}.json"
+    return _folder() / f"{log_id}.json"
 
 
 def set_aside(log_id: UUID) -> None:

@@ -21,6 +21,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "CHECKPOINT-ROOT": "a signed head is not over the leaves that are here",
         "CHECKPOINT-SIGNATURE": "a signed head carries no good signature of a key of the keyring",
         "SIGNED-HEAD": "the log does not extend what was signed and is kept outside the database",
+        "LOG-GONE": "a log of which a signed head is kept, or which others were shown, is not here any more",
         "LOG-FROZEN": "the sequencer refused to sign this log",
         "RUN-CHAIN": "the events of a run are not linked one behind the other",
         "RUN-HEAD": "the head of a run is not its last event",

@@ -23,7 +23,8 @@ from tenants import scope
 CHUNK = 1000
 
 _LEAVES = """
-SELECT l.id, l.index, l.leaf, l.leaf_hash, e.body, e.event_hash, e.mac, e.type, e.log_id, e.run_id, e.run_seq
+SELECT l.id, l.index, l.leaf, l.leaf_hash, e.body, e.event_hash, e.mac, e.type, e.log_id, e.run_id, e.run_seq,
+       e.acted
   FROM evidence_leaf l LEFT JOIN evidence_event e ON e.id = l.id
  WHERE l.tenant_id = %s AND l.log_id = %s AND l.index > %s ORDER BY l.index LIMIT %s
 """
@@ -44,6 +45,7 @@ class Row:
     log_id: UUID
     run_id: UUID | None
     run_seq: int | None
+    acted: bytes | None
 
 
 @dataclass
@@ -139,7 +141,7 @@ def _event(row: Row, leaf: Leaf, head: LogHead, place: str) -> Iterator[Finding]
     if not hmac.compare_digest(keys.mac(scope.current(), row.body), bytes(row.mac)):
         yield Finding("SEAL", place, f"the seal of the event {row.id} does not hold")
     told = Columns(row.id, row.type, head.origin, row.run_id, row.run_seq)
-    if row.log_id != head.pk or not columns.agree(row.body, told):
+    if row.log_id != head.pk or not columns.agree(row.body, told) or row.acted != columns.acted(row.body):
         yield Finding("PROJECTION", place, f"the row of the event {row.id} tells something else than the event")
 
 

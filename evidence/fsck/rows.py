@@ -17,6 +17,15 @@ _HEADLESS = """
 SELECT DISTINCT l.log_id FROM evidence_leaf l
  WHERE l.tenant_id = %(tenant)s AND NOT EXISTS (SELECT 1 FROM evidence_loghead h WHERE h.id = l.log_id)
 """
+_SHOWN = """
+SELECT DISTINCT s.log_id FROM (
+    SELECT log_id FROM evidence_checkpoint WHERE tenant_id = %(tenant)s
+    UNION SELECT log_id FROM evidence_node WHERE tenant_id = %(tenant)s
+    UNION SELECT log_id FROM evidence_anchor WHERE tenant_id = %(tenant)s
+    UNION SELECT log_id FROM evidence_cosignature WHERE tenant_id = %(tenant)s
+    UNION SELECT log_id FROM evidence_outlet WHERE tenant_id = %(tenant)s
+) AS s WHERE NOT EXISTS (SELECT 1 FROM evidence_loghead h WHERE h.id = s.log_id) ORDER BY 1
+"""
 _LOST = """
 SELECT e.id FROM evidence_event e
  WHERE e.tenant_id = %(tenant)s
@@ -66,6 +75,8 @@ def check() -> Iterator[Finding]:
     """Everything of the current tenant that is not of one log."""
     for pk in _ids(_HEADLESS):
         yield Finding("LEAF-GAP", f"log {pk}", "it has leaves and no head")
+    for pk in _ids(_SHOWN):
+        yield Finding("LOG-GONE", f"log {pk}", "it was signed, stamped or sent to somebody, and has no head")
     for pk in _ids(_LOST):
         yield Finding("EVENT-LOST", f"event {pk}", "it will never be sequenced")
     for pk in _ids(_TWICE):

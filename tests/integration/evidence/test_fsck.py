@@ -54,13 +54,13 @@ def record(
 ) -> Iterator[SimpleNamespace]:
     """A log of many leaves with a run in it, signed twice, and the hands of somebody with all rights."""
     monkeypatch.setattr(guarding, "_file", lambda: tmp_path / "guards")
-    monkeypatch.setattr(retained, "_path", lambda log_id: prepared.folder / str(log_id))
+    monkeypatch.setattr(retained, "_folder", lambda: prepared.folder)
     if not prepared.facts:
         prepared.facts = _written(request.getfixturevalue("world").a.tenant.id, request.getfixturevalue("as_sequencer"))
         prepared.copy(committed_db, prepared.name)
     prepared.copy(prepared.name, committed_db)
     shutil.copytree(prepared.folder, tmp_path, dirs_exist_ok=True)
-    monkeypatch.setattr(retained, "_path", lambda log_id: tmp_path / str(log_id))
+    monkeypatch.setattr(retained, "_folder", lambda: tmp_path)
     with psycopg.connect(ground.superuser_dsn(committed_db), autocommit=True) as hands:
         hands.execute("SET session_replication_role = replica")
         yield SimpleNamespace(**prepared.facts, hands=hands, force=partial(_force, hands))
@@ -213,7 +213,17 @@ ATTACKS: dict[str, tuple[str, str, set[str]]] = {
         set(),
     ),
     "the head of a run is deleted": ("DELETE FROM evidence_runhead WHERE id = %(run)s", "RUN-HEAD", set()),
-    "the head of a log is deleted": ("DELETE FROM evidence_loghead WHERE id = %(log)s", "LEAF-GAP", set()),
+    "the head of a log is deleted": ("DELETE FROM evidence_loghead WHERE id = %(log)s", "LEAF-GAP", {"LOG-GONE"}),
+    "a log vanishes whole": (
+        "WITH leaves AS (DELETE FROM evidence_leaf WHERE log_id = %(log)s),"
+        " nodes AS (DELETE FROM evidence_node WHERE log_id = %(log)s),"
+        " notes AS (DELETE FROM evidence_checkpoint WHERE log_id = %(log)s),"
+        " events AS (DELETE FROM evidence_event WHERE log_id = %(log)s),"
+        " runs AS (DELETE FROM evidence_runhead WHERE log_id = %(log)s)"
+        " DELETE FROM evidence_loghead WHERE id = %(log)s",
+        "LOG-GONE",
+        set(),
+    ),
     "the sequencer is kept from signing": (
         "UPDATE evidence_loghead SET frozen_reason = 'x' WHERE id = %(log)s",
         "LOG-FROZEN",
@@ -246,8 +256,30 @@ def test_a_change_with_all_rights_is_found(record: SimpleNamespace, name: str) -
 
 
 def test_a_log_that_was_restored_is_not_what_left_the_house(record: SimpleNamespace) -> None:
-    retained.keep(record.log, retained.Signed(LEAVES + 9, b"x" * 32))
+    with scope.enter(record.tenant):
+        retained.keep(record.log, retained.Signed(LEAVES + 9, b"x" * 32))
     assert codes(record) == {"SIGNED-HEAD"}
+
+
+def test_a_log_that_only_others_were_shown_is_found_gone(record: SimpleNamespace, tmp_path: Path) -> None:
+    (tmp_path / f"{record.log}.json").unlink()
+    record.force(f"DELETE FROM evidence_loghead WHERE id = '{record.log}'")
+    record.force(f"DELETE FROM evidence_leaf WHERE log_id = '{record.log}'")
+    assert {"LOG-GONE", "EVENT-LOST"} == codes(record) - {"GUARD"}
+
+
+def test_a_log_whose_tenant_is_gone_too_is_found(record: SimpleNamespace, tmp_path: Path) -> None:
+    lost = uuid7()
+    with scope.enter(uuid7()):
+        retained.keep(lost, retained.Signed(3, b"x" * 32))
+    assert {(one.code, one.place) for one in examine.everything()} == {("LOG-GONE", f"log {lost}")}
+    assert codes(record) == set(), "it is none of this tenant's"
+
+
+def test_who_acted_is_compared_with_the_bytes(record: SimpleNamespace) -> None:
+    record.hands.execute("ALTER TABLE evidence_event ALTER COLUMN acted DROP EXPRESSION")
+    record.force(f"UPDATE evidence_event SET acted = 'somebody else' WHERE id = '{record.events[7]}'")
+    assert codes(record) - {"GUARD"} == {"PROJECTION"}
 
 
 def test_a_guard_that_is_down_is_found(record: SimpleNamespace) -> None:

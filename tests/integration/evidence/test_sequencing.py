@@ -87,7 +87,8 @@ def test_a_log_that_lost_signed_leaves_is_frozen_and_not_signed(
 ) -> None:
     emit()
     as_sequencer()
-    retained.keep(log_id, retained.Signed(1, b"x" * 32))
+    with scope.enter(world.a.tenant.id):
+        retained.keep(log_id, retained.Signed(1, b"x" * 32))
     emit()
     as_sequencer()
     with in_scope(world.a.tenant):
