@@ -11,6 +11,8 @@ from evidence.models import Content, ShredKey
 from evidence.verify import commitment, envelope
 from tenants import quick
 
+_NEVER_CONTENT = frozenset({str, int, bool})
+
 
 class Sealer:
     """What the events of one transaction share: shred keys and opt-in, read once and only when there is content."""
@@ -69,10 +71,13 @@ class Committer:
             return self._commit(path, value)
         if isinstance(value, dict):
             present = {name: member for name, member in value.items() if member is not None}
-            return {name: self.sealed(envelope.pointer(path, name), present[name]) for name in present}
+            return {name: self._member(path, name, present[name]) for name in present}
         if isinstance(value, list):
-            return [self.sealed(envelope.pointer(path, str(index)), item) for index, item in enumerate(value)]
+            return [self._member(path, str(index), item) for index, item in enumerate(value)]
         return value
+
+    def _member(self, path: str, name: str, value: Any) -> Any:
+        return value if type(value) in _NEVER_CONTENT else self.sealed(envelope.pointer(path, name), value)
 
     def _commit(self, path: str, committed: Committed) -> dict[str, Any]:
         event = str(self._event_id)

@@ -66,7 +66,7 @@ def sealing(tenant_id: UUID, use: str) -> Sealing:
 def newest() -> tuple[Keyring, str] | None:
     """The keyring of the current tenant and its signed form."""
     row = KeyringVersion.objects.order_by("-version").first()
-    return (keyring.parse(_payload(row.envelope)), row.envelope) if row else None
+    return (_ring(row.envelope), row.envelope) if row else None
 
 
 def newest_envelope() -> str | None:
@@ -205,6 +205,12 @@ def _root_public(address: str, _data_folder: str) -> bytes:
 
 def _tell(event: object, actor: Actor) -> None:
     recording.write_many([recording.Entry(event, actor, None)])
+
+
+@lru_cache(maxsize=64)
+def _ring(envelope: str) -> Keyring:
+    """Read once per process: whoever signs heads asks for the same one each time."""
+    return keyring.parse(_payload(envelope))
 
 
 def _payload(envelope: str) -> bytes:

@@ -16,6 +16,7 @@ from controlplane.lib.errors import NotFound
 from evidence import keeping, keyrings, recording, shredding
 from evidence.errors import RunPruned
 from evidence.events import LogPruned
+from evidence.heads import End
 from evidence.models import Checkpoint, Leaf, LogHead, Pruning, Retention, RunHead
 from evidence.verify import dsse, envelope
 from evidence.verify.pruning import DAY_MS, PAYLOAD_TYPE, Pruned, Span, parse
@@ -64,10 +65,10 @@ def prune_all(tenant_id: UUID) -> int:
     return sum(prune(log_id=log_id, actor=Actor.system(tenant_id, "sweeper")) for log_id in logs)
 
 
-def require_whole(head: RunHead) -> None:
+def require_whole(head: RunHead | End) -> None:
     """Raises RunPruned for a run of which only leaves are left."""
     if head.pruned:
-        raise RunPruned(f"the time of the run {head.pk} is over: only its leaves are left, in bundles of periods")
+        raise RunPruned(f"the time of the run {head.id} is over: only its leaves are left, in bundles of periods")
 
 
 def lists_of(log_id: UUID, first: int, end: int) -> list[bytes]:

@@ -8,14 +8,15 @@ from uuid import UUID
 from django.conf import settings
 
 from controlplane.lib import clock, events, ids
-from evidence import keys, shapes
+from evidence import heads, keys, shapes
 from evidence.committing import Sealer
 from evidence.errors import EventMalformed, EventTooLarge, RunPruned, WrongLog
 from evidence.events import RunSealed
-from evidence.models import Event, RunHead
-from evidence.storing import Written, store
+from evidence.heads import End
+from evidence.models import Event
+from evidence.storing import Written, store, store_behind
 from evidence.verify import envelope, jcs, merkle
-from tenants import quick, scope
+from tenants import scope
 from tenants.actors import Actor
 
 EPOCH = 1
@@ -50,12 +51,12 @@ class Draft:
     data: dict[str, Any]
     actor: Actor
     log_id: UUID
-    run: RunHead | None
+    run: End | None
 
     @property
     def subject_id(self) -> UUID:
         """Whose shred key covers the content: the run's; what belongs to no run has a key of its own."""
-        return self.run.pk if self.run is not None else self.id
+        return self.run.id if self.run is not None else self.id
 
 
 def scope_of(tenant_id: UUID) -> str:
@@ -73,23 +74,46 @@ def write_many(entries: Sequence[Entry]) -> list[Recorded]:
     The row locks of the runs are held until that commits. They are taken in one order, so that two writers of the
     same runs cannot deadlock.
     """
-    heads = _heads(entries)
-    sealer = Sealer(heads)
+    if len(entries) == 1 and (receipt := _behind_the_last(entries[0])) is not None:
+        return [receipt]
+    ends = _ends(entries)
+    sealer = Sealer(ends)
     chains = _chains({entry.run_id for entry in entries if entry.run_id and events.type_of(entry.event) == RUN_CLOSED})
     written: list[Written] = []
     receipts = []
     for entry in entries:
-        event = _event(entry, heads, sealer)
+        event = _event(entry, ends, sealer)
         written.append(event)
         receipts.append(Recorded(event.id, event.event_hash))
         if entry.run_id is not None and entry.run_id in chains:
             chains[entry.run_id].append(event.event_hash)
             if event.type == RUN_CLOSED:
-                written.append(_event(_seal(entry, heads[entry.run_id], chains[entry.run_id]), heads, sealer))
+                written.append(_event(_seal(entry, ends[entry.run_id], chains[entry.run_id]), ends, sealer))
                 chains[entry.run_id].append(written[-1].event_hash)
     sealer.keep()
-    store(written, heads)
+    store(written, ends)
+    heads.remember(ends.values())
     return receipts
+
+
+def _behind_the_last(entry: Entry) -> Recorded | None:
+    """Write an event behind the one that this process wrote last in the run, without asking where the run ends: the
+    statement moves the run's head from there or does nothing. None when nothing was written.
+
+    Content takes the lock first: the keys of a run are made under it. So does what closes a run.
+    """
+    end = heads.recall(entry.run_id) if entry.run_id is not None else None
+    if end is None or entry.workspace_id not in (None, end.log_id) or events.type_of(entry.event) == RUN_CLOSED:
+        return None
+    if events.holds_content(entry.event):
+        return None
+    before = end.last_hash
+    written = _event(entry, {end.id: end}, Sealer([]))
+    if not store_behind(written, before, end):
+        heads.forget(end.id)
+        return None
+    heads.remember([end])
+    return Recorded(written.id, written.event_hash)
 
 
 def _chains(closing: Collection[UUID]) -> dict[UUID, list[bytes]]:
@@ -103,7 +127,7 @@ def _chains(closing: Collection[UUID]) -> dict[UUID, list[bytes]]:
     return chains
 
 
-def _seal(entry: Entry, head: RunHead, chain: Sequence[bytes]) -> Entry:
+def _seal(entry: Entry, head: End, chain: Sequence[bytes]) -> Entry:
     """How many events the run has, and the root over them."""
     root = merkle.root_of([merkle.leaf_hash(hashed) for hashed in chain])
     return Entry(RunSealed(head.seq, root.hex()), entry.actor, None, entry.run_id)
@@ -115,40 +139,29 @@ def seal_run(run_id: UUID, *, actor: Actor) -> Recorded:
     return write_many([_seal(Entry(None, actor, None, run_id), head, _chains([run_id])[run_id])])[0]
 
 
-def lock_run(run_id: UUID, log_id: UUID) -> RunHead:
+def lock_run(run_id: UUID, log_id: UUID) -> End:
     """The run's head, locked. Made on first use; the first event decides the log of a run."""
-    return _locked({run_id: log_id})[run_id]
+    return heads.locked({run_id: log_id})[run_id]
 
 
-def _heads(entries: Sequence[Entry]) -> dict[UUID, RunHead]:
+def _ends(entries: Sequence[Entry]) -> dict[UUID, End]:
     """The locked heads of all runs that are written to; raises WrongLog or RunPruned."""
     logs: dict[UUID, UUID] = {}
     for entry in entries:
         if entry.run_id is not None:
             logs.setdefault(entry.run_id, entry.workspace_id or scope.current())
-    heads = _locked(logs)
+    ends = heads.locked(logs)
     for entry in entries:
-        if entry.run_id is not None and heads[entry.run_id].pruned:
+        if entry.run_id is not None and ends[entry.run_id].pruned:
             raise RunPruned(f"the run {entry.run_id} is over, and its time too")
-        if entry.run_id is not None and entry.workspace_id not in (None, heads[entry.run_id].log_id):
-            raise WrongLog(f"the run {entry.run_id} writes into the log {heads[entry.run_id].log_id}")
-    return heads
+        if entry.run_id is not None and entry.workspace_id not in (None, ends[entry.run_id].log_id):
+            raise WrongLog(f"the run {entry.run_id} writes into the log {ends[entry.run_id].log_id}")
+    return ends
 
 
-def _locked(logs: Mapping[UUID, UUID]) -> dict[UUID, RunHead]:
-    if not logs:
-        return {}
-    heads = {head.pk: head for head in quick.find(RunHead, lock=True, id=list(logs))}
-    if len(heads) < len(logs):
-        new = [RunHead(id=run_id, log_id=log_id) for run_id, log_id in sorted(logs.items()) if run_id not in heads]
-        RunHead.objects.bulk_create(new, ignore_conflicts=True)
-        heads = {head.pk: head for head in quick.find(RunHead, lock=True, id=list(logs))}
-    return heads
-
-
-def _event(entry: Entry, heads: Mapping[UUID, RunHead], sealer: Sealer) -> Written:
+def _event(entry: Entry, ends: Mapping[UUID, End], sealer: Sealer) -> Written:
     """The row of an event; its run's head moves on in memory."""
-    run = heads[entry.run_id] if entry.run_id is not None else None
+    run = ends[entry.run_id] if entry.run_id is not None else None
     log_id = run.log_id if run is not None else entry.workspace_id or scope.current()
     draft = Draft(ids.uuid7(), events.type_of(entry.event), events.fields_of(entry.event), entry.actor, log_id, run)
     body = _body(draft, sealer)
@@ -158,7 +171,7 @@ def _event(entry: Entry, heads: Mapping[UUID, RunHead], sealer: Sealer) -> Writt
     return Written(
         id=draft.id,
         log_id=log_id,
-        run_id=run.pk if run else None,
+        run_id=run.id if run else None,
         run_seq=run.seq if run else None,
         type=draft.type,
         body=body,
@@ -167,7 +180,7 @@ def _event(entry: Entry, heads: Mapping[UUID, RunHead], sealer: Sealer) -> Writt
     )
 
 
-def _advance(run: RunHead, type_name: str, hashed: bytes) -> None:
+def _advance(run: End, type_name: str, hashed: bytes) -> None:
     run.seq += 1
     run.last_hash = hashed
     if type_name == RUN_SEALED:
@@ -201,6 +214,6 @@ def _actor(actor: Actor) -> dict[str, str]:
     return {**members, "on_behalf_of": str(actor.on_behalf_of)} if actor.on_behalf_of else members
 
 
-def _link(run: RunHead) -> dict[str, Any]:
-    link: dict[str, Any] = {"id": str(run.pk), "seq": run.seq + 1}
-    return {**link, "prev": bytes(run.last_hash).hex()} if run.seq else link
+def _link(run: End) -> dict[str, Any]:
+    link: dict[str, Any] = {"id": str(run.id), "seq": run.seq + 1}
+    return {**link, "prev": run.last_hash.hex()} if run.seq else link

@@ -5,7 +5,7 @@ a second transaction. Several may run: they skip what another has locked. A kill
 because queue, leaves, tree and head change in one transaction, and signing the same tree twice gives the same note.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from uuid import UUID
 
@@ -16,16 +16,20 @@ from controlplane.lib import clock
 from controlplane.lib.logs import get_logger
 from evidence import keyrings, recording, retained, screening, trees
 from evidence.events import EventQuarantined, LogHeartbeat
-from evidence.models import Checkpoint, Event, Leaf, LogHead, Pending, Quarantine
-from evidence.screening import Poison
+from evidence.models import Checkpoint, Leaf, LogHead, Pending, Quarantine
+from evidence.screening import Poison, Queued
 from evidence.verify import envelope, merkle, note
-from tenants import quick, scope
+from tenants import arrays, quick, scope
 from tenants.actors import Actor
 
 BATCH = 1000
 HEARTBEAT_MS = 3600 * 1000
 
+_DELETE = "DELETE FROM evidence_pending WHERE tenant_id = %b AND log_id = %b AND event_id = ANY(%b::uuid[])"
+
 log = get_logger(__name__)
+_begun: set[UUID] = set()
+"""Logs whose head this process has seen."""
 
 
 def run_once() -> int:
@@ -64,9 +68,14 @@ def _locked(tenant_id: UUID, log_id: UUID) -> Iterator[LogHead | None]:
 
 
 def _in_log(tenant_id: UUID, log_id: UUID) -> int:
-    _ensure_head(tenant_id, log_id)
+    if log_id not in _begun:
+        _ensure_head(tenant_id, log_id)
+        _begun.add(log_id)
     with _locked(tenant_id, log_id) as head:
-        return _take_batch(head) if head is not None else 0
+        if head is not None:
+            return _take_batch(head)
+    _begun.discard(log_id)
+    return 0
 
 
 def _ensure_head(tenant_id: UUID, log_id: UUID) -> None:
@@ -78,17 +87,18 @@ def _ensure_head(tenant_id: UUID, log_id: UUID) -> None:
 
 def _take_batch(head: LogHead) -> int:
     """Queue order is the order of the run locks, so a leaf never comes before its run's predecessor."""
-    waiting = list(Pending.objects.filter(log_id=head.pk).order_by("pk")[:BATCH])
-    sifted = screening.sift(head, waiting)
+    sifted = screening.sift(head, screening.waiting(head, BATCH))
     for poison in sifted.poisoned:
         _set_aside(head, poison)
-    leaves = _leaves(head, sifted.sound)
-    quick.insert(leaves)
-    quick.insert(trees.grow(head, [bytes(leaf.leaf_hash) for leaf in leaves]))
-    done = [event.pk for event in sifted.sound] + [poison.event_id for poison in sifted.poisoned]
-    Pending.objects.filter(log_id=head.pk, event_id__in=done).delete()
+    _append(head, sifted.sound)
+    _leave([event.id for event in sifted.sound] + [poison.event_id for poison in sifted.poisoned], head)
     head.save()
-    return len(leaves)
+    return len(sifted.sound)
+
+
+def _leave(event_ids: list[UUID], head: LogHead) -> None:
+    with arrays.cursor() as cursor:
+        cursor.execute(_DELETE, [scope.current(), head.pk, event_ids])
 
 
 def _set_aside(head: LogHead, poison: Poison) -> None:
@@ -97,21 +107,35 @@ def _set_aside(head: LogHead, poison: Poison) -> None:
     if poison.reason != "replayed":
         row = Quarantine(id=poison.event_id, log_id=head.pk, reason=poison.reason)
         Quarantine.objects.bulk_create([row], ignore_conflicts=True)
-    found = envelope.event_hash(bytes(poison.event.body)).hex() if poison.event is not None else None
+    found = envelope.event_hash(poison.event.body).hex() if poison.event is not None else None
     _write(scope.current(), head.pk, EventQuarantined(poison.event_id, poison.reason, found))
 
 
-def _leaves(head: LogHead, events: list[Event]) -> list[Leaf]:
-    previous = bytes(head.last_leaf) or envelope.NO_LEAF
+def _append(head: LogHead, events: Sequence[Queued]) -> None:
+    """The leaves of these events behind the last one, and the tree over them."""
+    if not events:
+        return
     head.last_ms = max(head.last_ms, clock.now_ms())
-    leaves = []
+    start, leaves = head.size, _leaves(head, events)
+    hashes = [merkle.leaf_hash(leaf) for leaf in leaves]
+    columns = {
+        "id": [event.id for event in events],
+        "log_id": [head.pk] * len(events),
+        "index": range(start, start + len(events)),
+        "leaf": leaves,
+        "leaf_hash": hashes,
+    }
+    quick.insert_columns(Leaf, columns)
+    quick.insert(trees.grow(head, hashes))
+    head.last_leaf = hashes[-1]
+
+
+def _leaves(head: LogHead, events: Sequence[Queued]) -> list[bytes]:
+    previous, leaves = bytes(head.last_leaf) or envelope.NO_LEAF, []
     for index, event in enumerate(events, start=head.size):
-        content = envelope.leaf_bytes(
-            envelope.Leaf(bytes(event.event_hash), index, head.origin, previous, head.last_ms)
-        )
-        previous = merkle.leaf_hash(content)
-        leaves.append(Leaf(id=event.pk, log_id=head.pk, index=index, leaf=content, leaf_hash=previous))
-    head.last_leaf = previous if events else head.last_leaf
+        leaf = envelope.leaf_bytes(envelope.Leaf(event.event_hash, index, head.origin, previous, head.last_ms))
+        previous = merkle.leaf_hash(leaf)
+        leaves.append(leaf)
     return leaves
 
 

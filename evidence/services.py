@@ -107,11 +107,11 @@ def export_run(*, run_id: UUID, actor: Actor, known_sizes: Iterable[int] = (), t
 def _complete(run_id: UUID, actor: Actor) -> UUID:
     """Seal the run again when something followed its seal; returns its last event."""
     head = access.run_head(actor, run_id, Perm.EXPORT_EVIDENCE)
-    head = recording.lock_run(run_id, head.log_id)
-    pruning.require_whole(head)
-    if 0 < head.closed_seq < head.seq:
+    end = recording.lock_run(run_id, head.log_id)
+    pruning.require_whole(end)
+    if 0 < end.closed_seq < end.seq:
         return close_run(run_id=run_id, actor=Actor.system(actor.tenant_id, "exporter")).id
-    return Event.objects.get(run_id=run_id, run_seq=head.seq).pk
+    return Event.objects.get(run_id=run_id, run_seq=end.seq).pk
 
 
 @transaction.atomic(durable=True)

@@ -54,8 +54,10 @@ class StoredNodes:
     def _read(self, level: int, start: int) -> list[bytes]:
         span = {"log_id": self._log_id, "index__gte": start, "index__lt": start + WIDTH}
         if level == 0:
-            return [bytes(leaf.leaf_hash) for leaf in Leaf.objects.filter(**span).order_by("index")]
-        return [bytes(node.hash) for node in Node.objects.filter(level=level, **span).order_by("index")]
+            kept = Leaf.objects.filter(**span).order_by("index").values_list("leaf_hash", flat=True)
+            return [bytes(hashed) for hashed in kept]
+        nodes = Node.objects.filter(level=level, **span).order_by("index").values_list("hash", flat=True)
+        return [bytes(hashed) for hashed in nodes]
 
 
 def _tile_nodes(log_id: UUID, completed: Iterator[tuple[int, int, bytes]]) -> list[Node]:

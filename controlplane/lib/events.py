@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from types import MappingProxyType
 from typing import Any, TypeVar
 from uuid import UUID
@@ -63,12 +64,38 @@ def type_of(instance: object) -> str:
 
 def fields_of(instance: Any) -> dict[str, "Json | Committed"]:
     """Members of an event as JSON values; `Committed` ones unchanged, `None` ones left out at every depth."""
-    raw = {f.name: getattr(instance, f.name) for f in dataclasses.fields(instance)}
+    raw = {name: getattr(instance, name) for name in _names(instance.__class__)}
     return {name: _plain(value) for name, value in raw.items() if value is not None}
 
 
+def holds_content(instance: Any) -> bool:
+    """True when something in it is content."""
+    return any(_holds(getattr(instance, name)) for name in _names(instance.__class__))
+
+
+@cache
+def _names(cls: type) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(cls))
+
+
+_AS_THEY_ARE = frozenset({str, int, bool, Committed})
+_NO_CONTENT = frozenset({str, int, bool, UUID, type(None)})
+
+
+def _holds(value: Any) -> bool:
+    if type(value) in _NO_CONTENT:
+        return False
+    if isinstance(value, Mapping):
+        return any(map(_holds, value.values()))
+    if isinstance(value, list | tuple):
+        return any(map(_holds, value))
+    return isinstance(value, Committed)
+
+
 def _plain(value: Any) -> Any:
-    if isinstance(value, Committed | bool | int | str):
+    if type(value) in _AS_THEY_ARE:
+        return value
+    if isinstance(value, bool | int | str):
         return str(value) if isinstance(value, str) else value
     if isinstance(value, UUID):
         return str(value)

@@ -13,7 +13,8 @@ from controlplane.lib.logs import get_logger
 from controlplane.lib.stopping import stop_signal
 from evidence import guarding, sequencing
 
-TICK_S = 0.25  # events gather meanwhile: one signature and one set of tree nodes serves them all
+TICK_S = 0.25  # from round to round; events gather meanwhile: one signature and one set of tree nodes serves them all
+REST_S = 0.02  # at least, also where a round takes longer than that
 BEAT_S = 60.0
 log = get_logger(__name__)
 
@@ -40,12 +41,13 @@ class Command(BaseCommand):
 def _serve(stop: threading.Event) -> None:
     next_beat = clock.monotonic()
     while not stop.is_set():
+        began = clock.monotonic()
         worked = _round(sequencing.run_once)
         if clock.monotonic() >= next_beat:
             worked += _round(sequencing.beat) + _round(guarding.attest)
             next_beat = clock.monotonic() + BEAT_S
         if worked < sequencing.BATCH:
-            stop.wait(TICK_S)
+            stop.wait(max(REST_S, TICK_S - (clock.monotonic() - began)))
 
 
 def _round(work: Callable[[], int]) -> int:
