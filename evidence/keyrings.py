@@ -193,8 +193,12 @@ def _is_good(present: Sealing, use: str, ahead_ms: int = 0) -> bool:
 
 
 def _signed_by(envelope: str, roots: Sequence[bytes]) -> bool:
-    signed = {kid for kid, _ in dsse.parse(envelope.encode(), keyring.PAYLOAD_TYPE).signatures}
-    return {kid_of(public) for public in roots} <= signed
+    return {kid_of(public) for public in roots} <= _signers(envelope)
+
+
+@lru_cache(maxsize=64)
+def _signers(envelope: str) -> frozenset[str]:
+    return frozenset(kid for kid, _ in dsse.parse(envelope.encode(), keyring.PAYLOAD_TYPE).signatures)
 
 
 @lru_cache(maxsize=64)

@@ -116,8 +116,7 @@ def _append(head: LogHead, events: Sequence[Queued]) -> None:
     if not events:
         return
     head.last_ms = max(head.last_ms, clock.now_ms())
-    start, leaves = head.size, _leaves(head, events)
-    hashes = [merkle.leaf_hash(leaf) for leaf in leaves]
+    start, (leaves, hashes) = head.size, _leaves(head, events)
     columns = {
         "id": [event.id for event in events],
         "log_id": [head.pk] * len(events),
@@ -130,13 +129,15 @@ def _append(head: LogHead, events: Sequence[Queued]) -> None:
     head.last_leaf = hashes[-1]
 
 
-def _leaves(head: LogHead, events: Sequence[Queued]) -> list[bytes]:
-    previous, leaves = bytes(head.last_leaf) or envelope.NO_LEAF, []
+def _leaves(head: LogHead, events: Sequence[Queued]) -> tuple[list[bytes], list[bytes]]:
+    """The leaves and their hashes."""
+    previous, leaves, hashes = bytes(head.last_leaf) or envelope.NO_LEAF, [], []
     for index, event in enumerate(events, start=head.size):
         leaf = envelope.leaf_bytes(envelope.Leaf(event.event_hash, index, head.origin, previous, head.last_ms))
         previous = merkle.leaf_hash(leaf)
         leaves.append(leaf)
-    return leaves
+        hashes.append(previous)
+    return leaves, hashes
 
 
 def _sign_log(tenant_id: UUID, log_id: UUID) -> None:
@@ -161,9 +162,11 @@ def _fork(head: LogHead) -> str:
         return f"epoch {before.epoch} was signed, {head.origin} is here"
     if before.size > head.size:
         return f"{before.size} leaves were signed, {head.size} are here"
-    if merkle.root_at(before.size, trees.StoredNodes(head.pk)) != before.root:
-        return f"the first {before.size} leaves are not those that were signed"
-    return ""
+    try:
+        root = merkle.root_at(before.size, trees.StoredNodes(head.pk))
+    except LookupError as missing:
+        return str(missing)
+    return "" if root == before.root else f"the first {before.size} leaves are not those that were signed"
 
 
 def _sign(head: LogHead) -> None:

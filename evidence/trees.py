@@ -3,12 +3,24 @@
 from collections.abc import Iterator
 from uuid import UUID
 
-from evidence.models import Leaf, LogHead, Node
+from django.db import connection
+
+from evidence.models import LogHead, Node
 from evidence.verify import merkle
+from tenants import scope
 
 TILE = 8
 WIDTH = 1 << TILE
 HASH = 32
+
+_LEAVES = """
+SELECT string_agg(leaf_hash, ''::bytea ORDER BY index) FROM evidence_leaf
+ WHERE tenant_id = %s AND log_id = %s AND index >= %s AND index < %s AND %s = 0
+"""
+_NODES = """
+SELECT string_agg(hash, ''::bytea ORDER BY index) FROM evidence_node
+ WHERE tenant_id = %s AND log_id = %s AND index >= %s AND index < %s AND level = %s
+"""
 
 
 def peaks_of(head: LogHead) -> list[bytes]:
@@ -52,12 +64,10 @@ class StoredNodes:
         return self._tiles[level, number]
 
     def _read(self, level: int, start: int) -> list[bytes]:
-        span = {"log_id": self._log_id, "index__gte": start, "index__lt": start + WIDTH}
-        if level == 0:
-            kept = Leaf.objects.filter(**span).order_by("index").values_list("leaf_hash", flat=True)
-            return [bytes(hashed) for hashed in kept]
-        nodes = Node.objects.filter(level=level, **span).order_by("index").values_list("hash", flat=True)
-        return [bytes(hashed) for hashed in nodes]
+        with connection.cursor() as cursor:
+            cursor.execute(_NODES if level else _LEAVES, [scope.current(), self._log_id, start, start + WIDTH, level])
+            packed = bytes(cursor.fetchone()[0] or b"")
+        return [packed[at : at + HASH] for at in range(0, len(packed), HASH)]
 
 
 def _tile_nodes(log_id: UUID, completed: Iterator[tuple[int, int, bytes]]) -> list[Node]:

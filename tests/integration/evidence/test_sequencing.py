@@ -97,6 +97,23 @@ def test_a_log_that_lost_signed_leaves_is_frozen_and_not_signed(
         assert services.backpressure() == "evidence_log_frozen"
 
 
+def test_a_log_that_lost_signed_leaves_in_its_middle_is_frozen_and_the_sequencer_goes_on(
+    world: object, in_scope: Callable, emit: Callable, as_sequencer: Callable, log_id: UUID, committed_db: str
+) -> None:
+    for _ in range(3):
+        emit()
+    as_sequencer()
+    with psycopg.connect(ground.superuser_dsn(committed_db), autocommit=True) as hands:
+        hands.execute("SET session_replication_role = replica")
+        hands.execute("ALTER TABLE evidence_leaf DISABLE TRIGGER append_only")
+        hands.execute("DELETE FROM evidence_leaf WHERE log_id = %s AND index IN (1, 2)", [log_id])
+    emit()
+    as_sequencer()
+    with in_scope(world.a.tenant):
+        assert "lacks node" in LogHead.objects.get(pk=log_id).frozen_reason
+        assert Checkpoint.objects.get(log_id=log_id).size == 3
+
+
 def test_a_silent_log_gets_a_heartbeat_once(
     world: object, in_scope: Callable, emit: Callable, as_sequencer: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
