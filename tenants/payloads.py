@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -14,26 +14,37 @@ from tenants import datakeys, quick
 from tenants.errors import PayloadExpired
 from tenants.models import DataKey, Payload
 
+NEAR_ENOUGH = timedelta(hours=1)
+"""What is kept for almost as long is not kept anew: its row would be locked, and all who have the same to keep wait."""
+
 _KEPT_LONGER = "ON CONFLICT (tenant_id, digest) DO UPDATE SET expires_at = EXCLUDED.expires_at"
 
 
 def put(content: bytes, media_type: str = "application/json") -> str:
-    """Keep content for the configured days; returns its SHA-256 (64 hex). The same content is one row."""
+    """Keep content for the configured days, or an hour less; returns its SHA-256 (64 hex). Same content, one row."""
     return put_many([content], media_type)[0]
 
 
 def put_many(contents: Sequence[bytes], media_type: str = "application/json") -> list[str]:
     """Keep all of it in one statement; returns the digests in the same order. Rows are locked in digest order."""
     by_digest = {sha256_hex(content): content for content in contents}
-    rows = [_row(digest, by_digest[digest], media_type) for digest in sorted(by_digest)]
-    quick.insert(rows, on_conflict=_KEPT_LONGER)
+    missing = sorted(by_digest.keys() - _kept(list(by_digest), until=_end() - NEAR_ENOUGH))
+    quick.insert([_row(digest, by_digest[digest], media_type) for digest in missing], on_conflict=_KEPT_LONGER)
     return [sha256_hex(content) for content in contents]
+
+
+def _end() -> datetime:
+    return clock.now() + timedelta(days=settings.INTERLOCK_PAYLOAD_DAYS)
+
+
+def _kept(digests: Collection[str], *, until: datetime) -> set[str]:
+    rows = Payload.objects.filter(digest__in=digests, expires_at__gt=until)
+    return set(rows.values_list("digest", flat=True))
 
 
 def _row(digest: str, content: bytes, media_type: str) -> Payload:
     key, ciphertext = datakeys.encrypt(content, f"payload|{digest}")
-    expires_at = clock.now() + timedelta(days=settings.INTERLOCK_PAYLOAD_DAYS)
-    return Payload(digest=digest, media_type=media_type, key=key, ciphertext=ciphertext, expires_at=expires_at)
+    return Payload(digest=digest, media_type=media_type, key=key, ciphertext=ciphertext, expires_at=_end())
 
 
 def get(digest: str) -> bytes:
@@ -66,8 +77,7 @@ def get_json(digest: str) -> Any:
 
 def known(digests: Collection[str]) -> set[str]:
     """Those of them whose content can still be read."""
-    rows = Payload.objects.filter(digest__in=digests, expires_at__gt=clock.now())
-    return set(rows.values_list("digest", flat=True))
+    return _kept(digests, until=clock.now())
 
 
 def everything(batch: int = 500) -> Iterator[tuple[str, bytes]]:
