@@ -16,13 +16,19 @@ from evidence.verify.dossier import Question
 from evidence.verify.findings import Verdict
 from evidence.verify.malformed import Malformed
 from evidence.verify.verifier import verify
+from tests.unit.evidence.attacks_passkeys import Voted
+from tests.unit.evidence.attacks_pruned import Thinned
 from tests.unit.evidence.forge import STEPS, Kit, chain, signer
 from tests.unit.evidence.forge_kinds import Approval, Period, diary
 from tests.unit.evidence.governed import GOVERNED
 
-KINDS: tuple[Callable[[], Kit], ...] = (Kit, Approval, Period, lambda: Period(diary(chain(GOVERNED)), begin=5))
-MEANING = (layout.EVENTS, layout.LEAVES, layout.DISCLOSURES, layout.REPORT)
-STRUCTURED = (layout.EVENTS, layout.LEAVES, layout.PROOFS, layout.FRONTIER, layout.CONSISTENCY, layout.DISCLOSURES)
+KINDS: tuple[Callable[[], Kit], ...] = (
+    Kit, Approval, Period, lambda: Period(diary(chain(GOVERNED)), begin=5), Thinned, Voted,
+)  # fmt: skip
+MEANING = (layout.EVENTS, layout.LEAVES, layout.DISCLOSURES, layout.REPORT, layout.PRUNED)
+STRUCTURED = (
+    layout.EVENTS, layout.LEAVES, layout.PROOFS, layout.FRONTIER, layout.CONSISTENCY, layout.DISCLOSURES, layout.PRUNED,
+)  # fmt: skip
 JUNK: tuple[Any, ...] = (0, -1, 2**53 - 1, True, "", "x", "é\u0000", [], {}, ["x"], {"c": "x", "len": 1, "mt": "y"})
 
 Members = dict[str, bytes]
@@ -186,7 +192,7 @@ def another_past(subject: Subject, source: Random) -> bytes:
     steps = [STEPS[0], ("test.noted", {"step": f"forged {source.random()}"}), *STEPS[1:]][: source.randrange(2, 6)]
     kind, kit = type(subject.kit), subject.kit
     keys = {"root": kit.root, "checkpointer": kit.checkpointer, "sealer": kit.sealer}
-    bodies = diary(chain(steps)) if kind is Period else chain([*GOVERNED, *steps])
+    bodies = diary(chain(steps)) if issubclass(kind, Period) else chain([*GOVERNED, *steps])
     return kind(bodies, **keys).bundle(disclosures=[])
 
 

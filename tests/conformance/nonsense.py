@@ -8,7 +8,10 @@ from typing import Any
 
 from evidence.verify import container, dsse, jcs, keyring, layout, statement
 from evidence.verify.dossier import Question
-from tests.unit.evidence.forge import Kit
+from evidence.verify.pruning import PAYLOAD_TYPE
+from tests.unit.evidence.attacks_passkeys import KEY, Voted, proved, voted
+from tests.unit.evidence.attacks_pruned import Thinned
+from tests.unit.evidence.forge import Kit, chain
 from tests.unit.evidence.test_fuzz import places, replaced
 
 Case = tuple[bytes, Question]
@@ -62,6 +65,24 @@ def in_the_keyring(source: random.Random, kit: Kit) -> Case:
     return _resealed(source, kit, layout.KEYRING, keyring.PAYLOAD_TYPE, kit.root), kit.ask()
 
 
+def in_a_list(source: random.Random, _: Kit) -> Case:
+    """Of what was pruned."""
+    kit = Thinned()
+    payload = spoiled(source, dsse.parse(kit.listed(), PAYLOAD_TYPE).payload)
+    return kit.bundle(pruned=[dsse.seal(PAYLOAD_TYPE, payload, kit.sealer)]), kit.ask()
+
+
+def in_an_assertion(source: random.Random, _: Kit) -> Case:
+    """Of a passkey, or in what the browser says in it."""
+    assertion: Any = KEY.assertion(
+        "d1", client={source.choice(["type", "challenge", "origin", "x"]): source.choice(JUNK)}
+    )
+    if source.random() < 0.5:
+        assertion = json.loads(spoiled(source, jcs.dumps(KEY.assertion("d1"))))
+    kit = Voted(chain(voted(proved(assertion))))
+    return kit.bundle(), kit.ask()
+
+
 def in_a_note(source: random.Random, kit: Kit) -> Case:
     def change(members: dict[str, bytes]) -> None:
         name = source.choice([name for name in members if name.startswith(layout.CHECKPOINTS)])
@@ -90,6 +111,7 @@ def asked_differently(source: random.Random, kit: Kit) -> Case:
 
 MAKERS: tuple[Callable[[random.Random, Kit], Case], ...] = (
     in_a_file, in_a_file, in_the_statement, in_the_keyring, in_a_note, in_the_bytes, minefield, asked_differently,
+    in_a_list, in_an_assertion,
 )  # fmt: skip
 
 

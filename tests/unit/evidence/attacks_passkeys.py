@@ -2,16 +2,17 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from evidence.bundling import Material
 from evidence.verify.dossier import Question
 from evidence.verify.findings import CODES, Verdict
 from evidence.verify.trust import Approver
 from tests.unit.evidence.corpus import Attempt, attack
-from tests.unit.evidence.forge import Kit, Step, chain
+from tests.unit.evidence.forge import DAY, NOW, Kit, Step, chain
 from tests.unit.evidence.forge_kinds import Period, diary, loose
 from tests.unit.evidence.governed import DECIDED, GOVERNED, QUESTION, USED, VOTE, but, by, swapped
 from tests.unit.evidence.softkey import SoftKey, b64url
@@ -55,6 +56,20 @@ def spoiled(name: str, **changes: Any) -> None:
 
 
 GOOD = proved(KEY.assertion("d1"))
+
+
+@dataclass
+class Voted(Kit):
+    """A run whose approver signed the action, asked about by somebody who has the key from them."""
+
+    bodies: list[bytes] = field(default_factory=lambda: chain(voted(GOOD)))
+
+    def material(self, **changes: Any) -> Material:
+        return super().material(**{"disclosures": [], **changes})
+
+    def ask(self, *known: str, at_ms: int = NOW + DAY, **changes: Any) -> Question:
+        return super().ask(*known, at_ms=at_ms, **{"approvers": (KEY.pinned(),), **changes})
+
 
 case("the pinned key of the approver signed the action", voted(GOOD))
 case("an Ed25519 key", voted(proved(EDDSA.assertion("d1"))), pinned=[EDDSA.pinned()])

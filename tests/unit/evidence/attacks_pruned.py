@@ -6,6 +6,7 @@ from typing import Any
 
 from evidence.bundling import Material
 from evidence.verify import dsse, jcs, layout
+from evidence.verify.dossier import Question
 from evidence.verify.findings import CODES, Verdict
 from evidence.verify.keyring import Key
 from evidence.verify.pruning import PAYLOAD_TYPE, Pruned, Span
@@ -44,8 +45,8 @@ class Thinned(Period):
         told = replace(Pruned(ORIGIN, tuple(spans or self.gone), 183, LATER), **changes)
         return dsse.seal(PAYLOAD_TYPE, told.payload(), by or self.sealer)
 
-    def asked(self, **changes: Any) -> Any:
-        return self.ask(at_ms=LATER + DAY, **changes)
+    def ask(self, *known: str, at_ms: int = LATER + DAY, **changes: Any) -> Question:
+        return super().ask(*known, at_ms=at_ms, **changes)
 
 
 def pruned(name: str, *codes: str) -> Callable[[Callable[[], Attempt]], Callable[[], Attempt]]:
@@ -59,7 +60,7 @@ def shown(name: str, *codes: str, **changes: Any) -> None:
     def attempt() -> Attempt:
         kit = Thinned()
         made = {key: value(kit) if callable(value) else value for key, value in changes.items()}
-        return kit.bundle(**made), kit.asked()
+        return kit.bundle(**made), kit.ask()
 
     pruned(name, *codes)(attempt)
 
@@ -88,20 +89,19 @@ shown("a list that says no number", "SCHEMA", pruned=lambda kit: [kit.listed(at=
 @pruned("all events of a period")
 def _() -> Attempt:
     kit = Thinned(gone=((1, 11),))
-    return kit.bundle(), kit.asked()
+    return kit.bundle(), kit.ask()
 
 
 @pruned("an auditor who asks for everything", "SKIPPED")
 def _() -> Attempt:
     kit = Thinned()
-    remembered = kit.ask(kit.note(kit.sizes[-1]), at_ms=LATER + DAY)
-    return kit.bundle(), replace(remembered, profile="audit")
+    return kit.bundle(), replace(kit.ask(kit.note(kit.sizes[-1])), profile="audit")
 
 
 @pruned("half of a run", "RUN-GAP", "RUN-COUNT")
 def _() -> Attempt:
     kit = Thinned(begin=0, gone=((0, 4),))
-    return kit.bundle(), kit.asked()
+    return kit.bundle(), kit.ask()
 
 
 @pruned("a stranger claims the key of the lists", "DSSE-SIG")
@@ -109,28 +109,26 @@ def _() -> Attempt:
     kit = Thinned()
     strange, own = jcs.loads_object(kit.listed(by=signer())), jcs.loads_object(kit.listed())
     signature = {"keyid": own["signatures"][0]["keyid"], "sig": strange["signatures"][0]["sig"]}  # type: ignore[index,call-overload]
-    return kit.bundle(pruned=[jcs.dumps({**own, "signatures": [signature]})]), kit.asked()
+    return kit.bundle(pruned=[jcs.dumps({**own, "signatures": [signature]})]), kit.ask()
 
 
 @pruned("the statement counts others", "COUNT")
 def _() -> Attempt:
     kit = Thinned()
-    return kit.claiming(pruned=3), kit.asked()
+    return kit.claiming(pruned=3), kit.ask()
 
 
 @pruned("the lists are removed", "FILE-REMOVED", "COUNT", "EVENT-EDITED")
 def _() -> Attempt:
     kit = Thinned()
-    return kit.repacked(kit.bundle(), lambda members: members.pop(layout.PRUNED)), kit.asked()
+    return kit.repacked(kit.bundle(), lambda members: members.pop(layout.PRUNED)), kit.ask()
 
 
 @pruned("the page does not say so", "REPORT-DRIFT")
 def _() -> Attempt:
     kit = Thinned()
     page = layout.REPORT
-    return kit.resigned(
-        lambda members: members.update({page: members[page].replace(b"Pruned", b"Purged")})
-    ), kit.asked()
+    return kit.resigned(lambda members: members.update({page: members[page].replace(b"Pruned", b"Purged")})), kit.ask()
 
 
 @pruned("a list in a bundle of a run", "SCHEMA")
@@ -145,7 +143,7 @@ def said(name: str, code: str, change: Callable[[dict[str, Any]], dict[str, Any]
     def attempt() -> Attempt:
         kit = Thinned()
         payload = jcs.loads_object(dsse.parse(kit.listed(), PAYLOAD_TYPE).payload)
-        return kit.bundle(pruned=[dsse.seal(PAYLOAD_TYPE, jcs.dumps(change(payload)), kit.sealer)]), kit.asked()
+        return kit.bundle(pruned=[dsse.seal(PAYLOAD_TYPE, jcs.dumps(change(payload)), kit.sealer)]), kit.ask()
 
     pruned(name, code)(attempt)
 
@@ -162,4 +160,4 @@ said("a list of a log without a name", "SCHEMA", lambda told: {**told, "origin":
 def _() -> Attempt:
     kit = Thinned()
     other = dsse.seal("application/json", dsse.parse(kit.listed(), PAYLOAD_TYPE).payload, kit.sealer)
-    return kit.bundle(pruned=[other]), kit.asked()
+    return kit.bundle(pruned=[other]), kit.ask()
