@@ -15,6 +15,9 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from controlplane.database import OLDEST_SERVER
+from evidence import lateness
+from evidence.errors import OutsideMisconfigured
+from evidence.outside import configured
 
 NEEDED_MB = 500
 
@@ -107,6 +110,21 @@ def browser() -> Finding:
     return Finding("Chromium", bool(path), path or "not found", advice, needed=False)
 
 
+def anchors() -> Finding:
+    """Has everybody outside, who is named in `anchors.json`, seen the signed heads?"""
+    advice = "Is `manage.py anchors` running, in the role of the sequencer? Its log says who does not answer."
+    try:
+        outside, late = configured(), lateness.everywhere()
+    except OutsideMisconfigured as error:
+        return Finding("Anchors", False, error.detail, "Correct the file; until then nobody outside hears anything.")
+    except DatabaseError:
+        return Finding("Anchors", False, "unknown", "PostgreSQL must answer first.")
+    if late:
+        return Finding("Anchors", False, f"late: {'; '.join(late)}", advice, needed=False)
+    named = len(outside.tsas) + len(outside.witnesses) + len(outside.places)
+    return Finding("Anchors", True, f"{named} outside are shown signed heads, none is late")
+
+
 PROBES: Mapping[str, Callable[[], Finding]] = MappingProxyType(
     {
         "python": python,
@@ -116,6 +134,7 @@ PROBES: Mapping[str, Callable[[], Finding]] = MappingProxyType(
         "migrations": migrations,
         "data_folder": data_folder,
         "secret_files": secret_files,
+        "anchors": anchors,
         "frontend": frontend,
         "browser": browser,
     }

@@ -92,6 +92,12 @@ def _visible(actor: Actor) -> dict[UUID, str]:
     return names
 
 
+def exportable(actor: Actor) -> dict[UUID, str]:
+    """Logs that the actor may export from, with what they are called."""
+    names = _visible(actor)
+    return {log_id: names[log_id] for log_id in names if _may_see(actor, log_id, Perm.EXPORT_EVIDENCE)}
+
+
 def latest_checkpoint(log_id: UUID) -> Checkpoint | None:
     return Checkpoint.objects.filter(log_id=log_id).order_by("-size").first()
 
@@ -140,8 +146,7 @@ def _labels(actors: Iterable[dict[str, Any]]) -> dict[str, str]:
 
 def export_jobs(actor: Actor, *, before: UUID | None = None, limit: int = 50) -> list[ExportJob]:
     """Exports out of logs that the actor may export from, newest first."""
-    logs = [log_id for log_id in _visible(actor) if _may_see(actor, log_id, Perm.EXPORT_EVIDENCE)]
-    rows = ExportJob.objects.filter(log_id__in=logs)
+    rows = ExportJob.objects.filter(log_id__in=exportable(actor))
     return list((rows.filter(id__lt=before) if before else rows).order_by("-id")[:limit])
 
 

@@ -14,6 +14,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Max, OuterRef, Subquery
 
+from controlplane.lib import clock
 from controlplane.lib.errors import DomainError
 from controlplane.lib.logs import get_logger
 from evidence import egress_places, egress_tsa, egress_witness, keyrings, recording
@@ -137,7 +138,7 @@ def _push(place: Place, head: Head) -> bool:
         egress_places.push(place, checkpoint, head.text)
         with transaction.atomic(durable=True):
             row = outlet or Outlet(place=place.name, log_id=head.log_id)
-            row.size = checkpoint.size
+            row.size, row.pushed_at = checkpoint.size, clock.now()
             row.save()
     return True
 

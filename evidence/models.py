@@ -249,11 +249,12 @@ class Cosignature(EvidenceRow):
 
 
 class Outlet(EvidenceRow):
-    """How far the heads of a log have been pushed to a place of the customer's."""
+    """How far the heads of a log have been pushed to a place of the customer's, and when the last one was."""
 
     place = models.CharField(max_length=100)
     log_id = models.UUIDField()
     size = models.BigIntegerField(default=0)
+    pushed_at = models.DateTimeField(null=True)
 
     class Meta(EvidenceRow.Meta):
         constraints = [models.UniqueConstraint(fields=["place", "log_id"], name="one_outlet_per_log")]

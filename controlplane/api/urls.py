@@ -11,6 +11,7 @@ from controlplane.api import (
     approvals,
     connectors,
     costs,
+    custody,
     dead_letters,
     dry_runs,
     enforcement,
@@ -171,5 +172,6 @@ urlpatterns = [
     path("events", evidence.Events.as_view(), name="events"),
     path("logs/<uuid:log_id>/stream", exports.LogStream.as_view(), name="log-stream"),
     path("logs", evidence.Logs.as_view(), name="logs"),
+    path("custody", custody.CustodyOne.as_view(), name="custody"),
     path("trust", evidence.TrustFile.as_view(), name="trust"),
 ]

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import typer
 
-from controlplane.cli import output, streaming
+from controlplane.cli import custody, output, streaming
 from controlplane.cli.client import connect
 from controlplane.cli.exits import Exit
 from controlplane.cli.options import Key, Limit, Output
@@ -54,6 +54,13 @@ def logs() -> None:
     """The logs you may see, each with its newest signed head."""
     for log in connect().get("/v1/logs")["results"]:
         sys.stdout.write(f"{log['id']}  {log['label']:<20}  {log['signed_size']:>8} sealed  {log['frozen_reason']}\n")
+
+
+@app.command("custody")
+def show_custody(form: Output = Format.TABLE) -> None:
+    """Who signs the record and who outside has seen it: keys, heads, anchors, epochs, what was set aside, guards."""
+    found = connect().get("/v1/custody")
+    custody.show(found) if form is Format.TABLE else output.one(found, form)
 
 
 @app.command("start")

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from controlplane.console.pages import PAGE, Page, Search, older
 from controlplane.console.querystate import Allowed
 from controlplane.lib.errors import Invalid
-from evidence import access, jobs, services
+from evidence import access, custody, jobs, services
 from evidence.searching import NAMES, Wanted
 from tenants.roles import Perm
 from workflows.access import search_evidence
@@ -28,7 +28,17 @@ class Evidence(Page):
     here = "evidence"
 
     def context(self) -> dict[str, Any]:
-        return {"logs": access.logs(self.actor)}
+        return {"logs": access.logs(self.actor), "may_export": self.may(Perm.EXPORT_EVIDENCE)}
+
+
+class Custody(Page):
+    """Who signs the record and who outside has seen it; for whoever may export evidence."""
+
+    template_name = "console/custody.html"
+    here = "evidence"
+
+    def context(self) -> dict[str, Any]:
+        return {"found": custody.read(self.actor)}
 
 
 class Events(Search):

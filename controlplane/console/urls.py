@@ -78,6 +78,7 @@ of_tenant = [
     path("evidence/exports/<uuid:id>/", evidence.ExportJob.as_view(), name="export-job"),
     path("evidence/exports/<uuid:id>/bundle/", evidence.ExportBundle.as_view(), name="export-bundle"),
     path("evidence/events/", evidence.Events.as_view(), name="events"),
+    path("evidence/keys/", evidence.Custody.as_view(), name="custody"),
     path("evidence/verify/", evidence.Verify.as_view(), name="verify"),
     path("people/", people.People.as_view(), name="people"),
     path("people/glass/<uuid:id>/close/", people.CloseGlass.as_view(), name="glass-close"),

@@ -74,7 +74,7 @@ class Installation:
         return logins, platform
 
     def _start_processes(self) -> None:
-        """Web, workers, sequencer, sweeper, and the line to Slack."""
+        """Web, workers, sequencer, sweeper, the line to Slack, and who shows signed heads to those outside."""
         start = self.supervisor.start
         web = ("-m", "uvicorn", "controlplane.asgi:application", "--fd", str(self.web_door.fileno()))
         start("web", *web, "--log-level", "warning", door=self.web_door)
@@ -82,6 +82,7 @@ class Installation:
         start("sequencer", "manage.py", "sequencer", INTERLOCK_DB_ROLE="sequencer")
         start("sweeper", "manage.py", "sweeper")
         start("slack-socket", "manage.py", "slack_socket")
+        start("anchors", "manage.py", "anchors", INTERLOCK_DB_ROLE="sequencer")
 
     def connect_vendors(self, logins: Logins) -> None:
         self.vendors.connect(

@@ -112,6 +112,7 @@ def rehearsed(world: SimpleNamespace) -> UUID:
 def test_axe_finds_nothing_in_either_theme(visit: Callable, world: SimpleNamespace) -> None:
     found = axe(visit(None), ["/login/"])
     found |= axe(visit(world.a.alice), ["/o/a/", "/o/a/approvals/", "/o/a/runs/", "/o/a/dead-letters/", "/"])
+    found |= axe(visit(world.a.alice), ["/o/a/evidence/keys/", "/o/a/evidence/exports/"])
     found |= axe(visit(world.a.bob), full(world))
     assert {where: said for where, said in found.items() if said} == {}
 

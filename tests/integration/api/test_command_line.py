@@ -275,3 +275,12 @@ def test_a_decision_is_explained_and_its_trace_refused_with_the_reason(
     assert told["rules"][0]["code"] == "bundle_missing"
     refusal = interlock("bob", "policy", "explain", str(made.id), "--trace")
     assert "refused by itself" in str(refusal.exception)
+
+
+@pytest.mark.parametrize("form", ["table", "json"])
+def test_keys_and_anchors_are_shown_to_who_may_export_and_refused_to_others(
+    interlock: Callable[..., Result], world: SimpleNamespace, form: str
+) -> None:
+    result = interlock("alice", "evidence", "custody", "-o", form)
+    assert result.exit_code == 0, (result.exception, result.output)
+    assert refused(interlock("dana", "evidence", "custody", "-o", form)) is Exit.DENIED

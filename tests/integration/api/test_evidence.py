@@ -91,3 +91,23 @@ def test_a_stranger_finds_neither_events_nor_bundle(
 
 def test_who_may_not_export_finds_no_bundle(client: Client, world: object, run: UUID, headers: Callable) -> None:
     assert client.get(f"/v1/runs/{run}/evidence", headers=headers(world.a, world.a.dana)).status_code == 404
+
+
+def test_keys_and_anchors_are_shown_to_whoever_may_export(
+    client: Client, world: object, run: UUID, headers: Callable
+) -> None:
+    answer = client.get("/v1/custody", headers=headers(world.a, world.a.alice))
+    assert answer.status_code == 200
+    found = answer.json()
+    assert {key["state"] for key in found["ring"]["keys"]} == {"VALID"}
+    assert "itsm" in {log["label"] for log in found["logs"]}
+    assert (found["epochs"], found["set_aside"], found["problem"]) == ([], [], "")
+
+
+def test_keys_and_anchors_are_refused_to_whoever_may_not(
+    client: Client, world: object, run: UUID, headers: Callable
+) -> None:
+    answer = client.get("/v1/custody", headers=headers(world.a, world.a.dana))
+    assert (answer.status_code, answer.json()["code"]) == (403, "permission_missing")
+    stranger = client.get("/v1/custody", headers=headers(world.b, world.charlie)).json()
+    assert str(world.a.workspace.id) not in {log["id"] for log in stranger["logs"]}
