@@ -42,7 +42,11 @@ class Replay(Page):
         lines = evidence.run_events(self.actor, run.id, limit=MOST)
         at = self._place(len(lines))
         may = holds(self.actor, Perm.EXPORT_EVIDENCE, run.workspace_id)
-        return {"run": run, "levels": LEVELS.items(), "may_play": may, "pace_ms": PACE_MS, **moment(lines, at, run)}
+        playing = self.query.first("play") == "1"
+        shown = moment(lines, at, run)
+        return {
+            "run": run, "levels": LEVELS.items(), "may_play": may, "playing": playing, "pace_ms": PACE_MS, **shown
+        }  # fmt: skip
 
     def _place(self, last: int) -> int:
         told = self.query.first("at") or "1"
