@@ -13,10 +13,12 @@ from connectors.gateway.decision import Ruling, decide
 from connectors.gateway.errors import DecideAgain
 from connectors.gateway.status import status
 from connectors.models import ToolCall
+from connectors.types import Label
 from controlplane.lib import clock
 from controlplane.lib.errors import LostRace
 from controlplane.lib.logs import bind, get_logger
 from tenants.actors import Actor
+from tenants.errors import PayloadExpired
 
 log = get_logger(__name__)
 
@@ -35,7 +37,7 @@ def advance(*, call_id: UUID, actor: Actor) -> CallStatus:
         if call is None:
             return _look_on(call_id, actor)
         try:
-            _go(call, actor)
+            _go_or_end(call, actor)
         except LostRace:
             log.info("the call was moved by someone else")
         return status(call_id=call_id)
@@ -54,6 +56,13 @@ def _look_on(call_id: UUID, actor: Actor) -> CallStatus:
     if seen.state in FINAL or seen.state is CallState.UNKNOWN:
         return seen
     return replace(seen, retry_at=clock.now() + timedelta(seconds=clocks.HOLD_RETRY_S))
+
+
+def _go_or_end(call: ToolCall, actor: Actor) -> None:
+    try:
+        _go(call, actor)
+    except PayloadExpired as gone:
+        _without_content(call, gone, actor)
 
 
 def _go(call: ToolCall, actor: Actor) -> None:
@@ -97,6 +106,18 @@ def _send_and_settle(call: ToolCall, ruling: Ruling, ticket: dispatch.Ticket, ac
     verified = verification.verify(call, ruling.bound, outcome)
     outcome = verification.judged(outcome, verified)
     settlement.settle(call, ruling.bound, outcome, actor=actor, verified=verified, suspected=ticket.suspected)
+
+
+@transaction.atomic(durable=True)
+def _without_content(call: ToolCall, gone: PayloadExpired, actor: Actor) -> None:
+    """What it was to say is no longer kept, so it cannot be sent, now or later. One that left already is looked for."""
+    held = locks.still_held(call)
+    if held.state not in OPEN:
+        return
+    waiting.give_up(held, reason=gone.code, actor=actor)
+    if held.compensates_id is not None:
+        locks.amend(held, label=Label.FAILED.value)
+    waiting.close(held, CallState.FAILED_PERMANENT, code=gone.code, detail=gone.detail, actor=actor)
 
 
 @transaction.atomic
