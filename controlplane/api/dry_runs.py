@@ -7,11 +7,11 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from controlplane.api import naming
+from controlplane.api import idempotency, naming
 from controlplane.api.runs import Trigger
 from policies.types import Effect
 from tenants.http import ApiView
-from workflows import services
+from workflows import rehearsal
 from workflows.rehearsal.types import Verdict, Would, document
 
 EFFECTS = [effect.value for effect in Effect]
@@ -106,16 +106,21 @@ class DryRun(serializers.Serializer[Any]):
 class DryRuns(ApiView):
     @extend_schema(operation_id="workflows_dry_run", request=DryRunBody, responses=DryRun)
     def post(self, request: Request, name: str) -> Response:
-        """Play the newest version without effect. Needs the permission to start it."""
+        """Play the newest version without effect. Needs the permission to start it. A repeated Idempotency-Key
+        answers as the first time did; nothing is read or asked again."""
         body = DryRunBody(data=request.data)
         body.is_valid(raise_exception=True)
         wanted = body.validated_data
         place = naming.environment(self.actor, wanted["environment"], wanted.get("workspace"))
-        found = services.dry_run(
-            workflow=name,
-            environment_id=place.pk,
-            trigger=wanted["trigger"],
-            with_model=wanted["with_model"],
-            actor=self.actor,
-        )
-        return Response(DryRun(document(found)).data)
+
+        def played() -> dict[str, Any]:
+            asked = {"trigger": wanted["trigger"], "with_model": wanted["with_model"]}
+            made = rehearsal.rehearse(workflow=name, environment_id=place.pk, actor=self.actor, **asked)
+            return {"rehearsed": made}
+
+        return idempotency.once(request, actor=self.actor, verb=rehearsal.tell, render=_shown, prepare=played)
+
+
+def _shown(found: rehearsal.Rehearsal) -> dict[str, Any]:
+    shown: dict[str, Any] = DryRun(document(found)).data
+    return shown

@@ -1,5 +1,6 @@
 """The verb: set the stage, ask whether the run may start, play its steps in order, tell the record."""
 
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +24,16 @@ from workflows.rehearsal.stage import Stage, rows_of
 from workflows.rehearsal.types import Admission, Rehearsal, Scene, document
 
 
+@dataclass(frozen=True)
+class Rehearsed:
+    """What was played and is not on record yet."""
+
+    stage: Stage
+    start: Admission
+    scenes: tuple[Scene, ...]
+    order: starting.Order
+
+
 def dry_run(
     *, workflow: str, environment_id: UUID, trigger: dict[str, Any], actor: Actor, with_model: bool = False
 ) -> Rehearsal:
@@ -32,6 +43,16 @@ def dry_run(
     nobody is asked. Models are asked only `with_model`; without it, steps that need their answer are not played.
     Needs START_RUN; raises WorkflowUnknown, InputsInvalid, NotATicket, ConnectorMissing.
     """
+    played = rehearse(
+        workflow=workflow, environment_id=environment_id, trigger=trigger, actor=actor, with_model=with_model
+    )
+    return tell(rehearsed=played, actor=actor)
+
+
+def rehearse(
+    *, workflow: str, environment_id: UUID, trigger: dict[str, Any], actor: Actor, with_model: bool = False
+) -> Rehearsed:
+    """The long half of `dry_run`: play it."""
     order = starting.Order(
         workflow=workflow,
         environment_id=environment_id,
@@ -43,7 +64,7 @@ def dry_run(
     work, start = _opened(order)
     stage = Stage(work, with_model=with_model)
     scenes = stage.play() if start.effect is Effect.ALLOW else []
-    return _told(stage, start, scenes, order)
+    return Rehearsed(stage, start, tuple(scenes), order)
 
 
 @transaction.atomic(durable=True)
@@ -58,20 +79,21 @@ def _opened(order: starting.Order) -> tuple[Work, Admission]:
 
 
 @transaction.atomic(durable=True)
-def _told(stage: Stage, start: Admission, scenes: list[Scene], order: starting.Order) -> Rehearsal:
-    run = stage.work.run
+def tell(*, rehearsed: Rehearsed, actor: Actor) -> Rehearsal:
+    """The short half: put it on record."""
+    stage, run = rehearsed.stage, rehearsed.stage.work.run
     found = Rehearsal(
         id=run.pk,
         workflow=run.workflow_name,
         version=run.workflow_version,
         environment=run.environment.slug,
         with_model=stage.with_model,
-        start=start,
-        scenes=tuple(scenes),
+        start=rehearsed.start,
+        scenes=rehearsed.scenes,
         spent_micros=sum(run_cost(run_id).micros for run_id in stage.runs),
     )
-    event = _event(stage.work, found, order.trigger)
-    record(event, actor=order.starter, workspace_id=run.workspace_id, run_id=run.pk)
+    event = _event(stage.work, found, rehearsed.order.trigger)
+    record(event, actor=actor, workspace_id=run.workspace_id, run_id=run.pk)
     return found
 
 

@@ -10,6 +10,7 @@ from django.db import transaction
 
 from approvals.models import ApprovalRequest
 from connectors.models import ToolCall
+from evidence.models import Event
 from metering import services as metering
 from metering.types import Rate
 from tenants import scope
@@ -61,6 +62,21 @@ def test_a_dry_run_is_answered_as_described(ready: Any, vendors: Any, token: Any
     assert [undo["step"] for undo in found["undo"]] == ["announce", "write"]
     assert found["cost"]["spent_micros"] > 0
     nothing_is_left(ready, vendors)
+
+
+def test_a_repeated_key_answers_as_before_and_asks_nobody_again(
+    ready: Any, vendors: Any, token: Any, post: Any
+) -> None:
+    body = {"trigger": {"sys_id": vendors.incident(), "number": "INC1"}, "with_model": True}
+    headers = {**token(ready.a.dana), "Idempotency-Key": "d-1"}
+    first = post(PATH, body, headers)
+    asked = len(vendors.log())
+    again = post(PATH, body, headers)
+    assert (first.status_code, first.json(), again["Idempotent-Replayed"]) == (200, again.json(), "true")
+    assert len(vendors.log()) == asked
+    with scope.enter(ready.a.tenant.id), transaction.atomic():
+        assert Event.objects.filter(type="workflow.dry_run").count() == 1
+    assert post(PATH, {**body, "with_model": False}, headers).status_code == 422, "a new request takes a new key"
 
 
 def test_who_may_not_start_gets_nothing(ready: Any, vendors: Any, token: Any, post: Any) -> None:
