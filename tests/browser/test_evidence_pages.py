@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from uuid import UUID
@@ -25,6 +26,7 @@ from workflows.events import RunNeedsAttention, StepSettled
 pytestmark = pytest.mark.browser
 
 RECORDED = 3
+DAY = timedelta(days=1)
 
 
 @pytest.fixture
@@ -120,6 +122,22 @@ def downloaded(page: Page, role: str, name: str, to: Path) -> Path:
         page.get_by_role(role, name=name).click()  # type: ignore[arg-type]
     kept.value.save_as(to)
     return to
+
+
+def test_an_export_that_fails_says_why(visit: Callable, world: SimpleNamespace, seal: Callable) -> None:
+    recorded_run(world)
+    seal()
+    with scope.enter(world.a.tenant.id):
+        alice = Actor("human", world.a.alice.id, world.a.tenant.id, "Alice", "session")
+        job = jobs.request(kind=jobs.PERIOD, log_id=world.a.workspace.id, since=clock.now() + DAY, actor=alice)
+    carry_on(world, job.pk)
+    visitor = visit(world.a.alice)
+    page = visitor.open(f"/o/a/evidence/exports/{job.pk}/")
+    expect(page.get_by_role("alert")).to_contain_text("nothing_sealed")
+    assert visitor.accessibility() == []
+    visitor.open("/o/a/evidence/exports/")
+    expect(page.get_by_text("nothing_sealed")).to_be_visible()
+    assert visitor.accessibility() == []
 
 
 def test_an_incident_is_played_back_step_by_step(visit: Callable, world: SimpleNamespace) -> None:
