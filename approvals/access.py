@@ -1,6 +1,5 @@
 """What a person may see of the queue. Foreign and missing look the same."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,7 +11,7 @@ from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 from approvals import alike, halted, powers, rights
 from approvals.errors import RequestNotFound
 from approvals.models import ApprovalRequest, Delegation, Vote
-from approvals.powers import Powers
+from approvals.powers import Places, Powers
 from approvals.quorum import open_places
 from approvals.types import State, Verdict
 from approvals.withdrawing import may_withdraw
@@ -107,7 +106,7 @@ def access_request(actor: Actor, request_id: UUID) -> Detail:
         **vars(items[0]),
         display=display_of(request),
         votes=votes,
-        may_withdraw=may_withdraw(request, actor, mine.own[request.workspace_id]),
+        may_withdraw=may_withdraw(request, actor, mine.here(request)),
         may_take_back=_has_yes(request, votes, actor),
         earlier=[Version(row, display_of(row), _votes(row)) for row in versions if row.pk < request.pk],
         later=next((row.pk for row in versions if row.pk > request.pk), None),
@@ -149,8 +148,10 @@ def colleagues(actor: Actor) -> list[User]:
 
 def decides_in(actor: Actor) -> list[Workspace]:
     """Where the actor may decide something by their own right."""
-    deciding = [pk for pk, perms in powers.of(actor).visible.items() if {Perm.APPROVE, Perm.APPROVE_HIGH} & perms]
-    return list(Workspace.objects.filter(pk__in=deciding).order_by("slug"))
+    mine = powers.of(actor)
+    deciding = [pk for pk, perms in mine.own.items() if powers.DECIDE & perms]
+    rows = Workspace.objects.filter(Q(pk__in=deciding) | Q(environments__in=deciding), pk__in=mine.visible)
+    return list(rows.distinct().order_by("slug"))
 
 
 def display_of(request: ApprovalRequest) -> dict[str, Any] | None:
@@ -177,19 +178,22 @@ def _mine(rows: QuerySet[ApprovalRequest], mine: Powers) -> QuerySet[ApprovalReq
         return rows.none()
     free = rows.filter(~_concerned(actor.id), state=State.PENDING)
     if not mine.lent:
-        return free.filter(_within(mine.visible), ~Exists(_using(actor.id)))
-    allowed = _within(mine.visible) & ~Q(Exists(_in_place_of(actor.id)))
-    for workspace_id, lent in mine.lent.items():
-        for one in lent:
-            allowed |= _within({workspace_id: one.perms}) & ~_concerned(one.principal_id) & ~_used(one.principal_id)
+        return free.filter(_within(mine, mine.own), ~Exists(_using(actor.id)))
+    allowed = _within(mine, mine.own) & ~Q(Exists(_in_place_of(actor.id)))
+    for one in (one for lent in mine.lent.values() for one in lent):
+        allowed |= _within(mine, one.perms) & ~_concerned(one.principal_id) & ~_used(one.principal_id)
     return free.filter(allowed, ~Exists(_voted(actor.id)))
 
 
-def _within(held_by: Mapping[UUID, frozenset[Perm]]) -> Q:
-    """What these permissions are enough for."""
-    standard = Q(high=False, workspace_id__in=[pk for pk, perms in held_by.items() if Perm.APPROVE in perms])
-    high = Q(high=True, workspace_id__in=[pk for pk, perms in held_by.items() if Perm.APPROVE_HIGH in perms])
-    return standard | high
+def _within(mine: Powers, held: Places) -> Q:
+    """What these permissions are enough for, among what is visible."""
+    return Q(high=False) & _where(mine, held, Perm.APPROVE) | Q(high=True) & _where(mine, held, Perm.APPROVE_HIGH)
+
+
+def _where(mine: Powers, held: Places, perm: Perm) -> Q:
+    places = {place for place, perms in held.items() if perm in perms}
+    whole, parts = places & mine.visible.keys(), places - mine.visible.keys()
+    return Q(workspace_id__in=whole) | Q(environment_id__in=parts) if parts else Q(workspace_id__in=whole)
 
 
 def _concerned(person: UUID) -> Q:

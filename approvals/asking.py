@@ -17,7 +17,7 @@ from tenants import payloads
 from tenants.actors import Actor
 
 GRAVE = frozenset({"high", "critical"})
-"""Risks at which nobody says yes without saying why."""
+"""Risks at which nobody says yes without saying why, and nobody alone unless policy says so."""
 
 
 @transaction.atomic
@@ -26,6 +26,7 @@ def open_request(
     call_id: UUID,
     run_id: UUID,
     workspace_id: UUID,
+    environment_id: UUID | None = None,
     action_digest: str,
     display: Mapping[str, Any],
     tier: Tier | str,
@@ -38,7 +39,7 @@ def open_request(
     reasons: Sequence[Mapping[str, Any]],
     actor: Actor,
     halt_scopes: Sequence[tuple[str, str]] = (),
-    quorum: int = 1,
+    quorum: int | None = None,
     roles: Sequence[str] = (),
     distinct_roles: bool = False,
     reason_required: bool = False,
@@ -47,9 +48,9 @@ def open_request(
 
     Asking for another digest takes the earlier question of that call back: what was said about it is void.
     `halt_scopes`: (kind, value) of halts that make the deadline stand still; those of the whole tenant do.
-    `quorum`: how many people at least, where the tier asks for fewer; `roles`: places that different people of these
-    roles fill; `distinct_roles`: no two by the same role. `reason_required`: a yes says why, too, as it always does
-    for a high tier or risk.
+    `quorum`: how many people at least, where the tier asks for fewer; None where nobody named a number. `roles`: places
+    that different people of these roles fill; `distinct_roles`: no two by the same role. `reason_required`: a yes says
+    why, too, as it always does for a high tier or risk.
     """
     known = ApprovalRequest.objects.filter(call_id=call_id, action_digest=action_digest).first()
     if known is not None:
@@ -60,7 +61,7 @@ def open_request(
         **_shown(display),
         **_until(expires_in_s),
         tier=Tier(tier),
-        quorum=max(rules.quorum, quorum, len(roles)),
+        quorum=max(rules.quorum, usual_quorum(display["risk"]) if quorum is None else quorum, len(roles)),
         high=rules.high,
         step_up=rules.step_up,
         roles=sorted(roles),
@@ -69,6 +70,7 @@ def open_request(
         call_id=call_id,
         run_id=run_id,
         workspace_id=workspace_id,
+        environment_id=environment_id,
         ticket=ticket or "",
         action_digest=action_digest,
         policy_revision=policy_revision,
@@ -81,6 +83,11 @@ def open_request(
     )
     records.tell(records.requested(request, canonical(display)), request, actor)
     return request
+
+
+def usual_quorum(risk: str) -> int:
+    """How many people it takes where policy names no number: two at a grave risk."""
+    return 2 if risk in GRAVE else 1
 
 
 def void(*, request_id: UUID, reason: str, actor: Actor) -> None:

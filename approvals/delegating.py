@@ -8,6 +8,7 @@ from django.db import transaction
 from approvals.errors import DelegationNotFound
 from approvals.events import ApprovalDelegated, DelegationEnded
 from approvals.models import Delegation
+from approvals.powers import DECIDE
 from approvals.rights import VISITING
 from controlplane.lib import clock
 from controlplane.lib.errors import Forbidden, Invalid
@@ -15,10 +16,9 @@ from controlplane.lib.events import Committed
 from evidence.services import record
 from tenants.actors import Actor
 from tenants.models import Membership, User
-from tenants.permissions import Perm, held
+from tenants.permissions import Perm, held, held_by_place
 
 LONGEST = timedelta(days=60)
-_DECIDE = {Perm.APPROVE, Perm.APPROVE_HIGH}
 
 
 @transaction.atomic(durable=True)
@@ -71,7 +71,7 @@ def _concerned(row: Delegation, actor: Actor) -> bool:
 def _check_principal(workspace_id: UUID, actor: Actor) -> None:
     if not actor.is_person or actor.method == VISITING:
         raise Forbidden("Only people let others stand in for them.")
-    if not _DECIDE & held(actor, workspace_id):
+    if not any(DECIDE & perms for perms in held_by_place(actor, workspace_id).values()):
         raise Forbidden("You cannot decide anything here, so there is nothing that somebody could do in your place.")
 
 

@@ -25,6 +25,7 @@ class ApprovalRequest(TenantModel):
     call_id = models.UUIDField()
     run_id = models.UUIDField()
     workspace_id = models.UUIDField()
+    environment_id = models.UUIDField(null=True, help_text="Where it is to be done; a role there counts as well")
     ticket = models.CharField(max_length=120, blank=True)
     title = models.CharField(max_length=200)
     tool = models.CharField(max_length=120)
@@ -96,6 +97,11 @@ class ApprovalRequest(TenantModel):
     def rules(self) -> Rules:
         among = deciding_roles() if self.distinct_roles else ()
         return Rules(self.quorum, self.high, self.step_up, tuple(self.roles), among)
+
+    @property
+    def places(self) -> tuple[UUID, ...]:
+        """Where a right to decide it may have been given."""
+        return (self.workspace_id, self.environment_id) if self.environment_id else (self.workspace_id,)
 
     @property
     def passkey_only(self) -> bool:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from approvals import powers
 from approvals.models import ApprovalRequest, Vote
-from approvals.powers import NOBODY, Powers
+from approvals.powers import Powers
 from approvals.types import State
 from tenants.actors import Actor
 from tenants.permissions import Perm
@@ -83,12 +83,12 @@ def used_by(mine: Powers, request: ApprovalRequest, votes: Sequence[Vote]) -> Ri
 
 def _rights(mine: Powers, request: ApprovalRequest) -> list[Right]:
     """Whoever may not decide it themselves cannot have it decided in their place either."""
-    perm, place = needed(request), request.workspace_id
-    own = [OWN] if perm in mine.own.get(place, NOBODY) else []
+    perm = needed(request)
+    own = [OWN] if perm in mine.here(request) else []
     lent = [
         Right(one.principal_id, one.label)
-        for one in mine.lent.get(place, ())
-        if perm in one.perms and one.principal_id not in request.excluded
+        for one in mine.lent.get(request.workspace_id, ())
+        if perm in powers.within(one.perms, request) and one.principal_id not in request.excluded
     ]
     return own + lent
 
@@ -103,4 +103,4 @@ def _missing(mine: Powers, request: ApprovalRequest) -> str:
         if one.principal_id in request.excluded:
             why = request.excluded[one.principal_id]
             return f"{one.label}, for whom you stand in, {why.replace('own ', 'owns ')}, so somebody else must decide."
-    return f"You need the permission “{needed(request).label}” in this workspace; an administrator can give it."
+    return f"You need the permission “{needed(request).label}” here; an administrator can give it."

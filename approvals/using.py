@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from approvals import records
+from approvals import powers, records
 from approvals.errors import ApprovalUnusable
 from approvals.models import ApprovalRequest, Vote
 from approvals.quorum import met
@@ -16,7 +16,7 @@ from approvals.settling import yes
 from approvals.types import State
 from controlplane.lib import clock
 from tenants.actors import Actor
-from tenants.models import Membership, WorkspaceUserPermission
+from tenants.models import Membership
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LAPSED = "Those who said yes may no longer decide this: {people}."
@@ -40,8 +40,8 @@ def consume(*, request_id: UUID, call_id: UUID, action_digest: str, actor: Actor
 
 
 def approvals_for(request_id: UUID, *, used_by: UUID | None = None) -> list[dict[str, Any]]:
-    """What the policy is told of an approval that can be used; [] for one that cannot. `reasoned`: everybody who
-    said yes said why.
+    """What the policy is told of an approval that can be used; [] for one that cannot. `votes`: each yes with the
+    roles that went with the right that it used. `reasoned`: everybody who said yes said why.
 
     `used_by`: the call that consumed it and is decided again for another attempt of the same action.
     """
@@ -57,6 +57,7 @@ def approvals_for(request_id: UUID, *, used_by: UUID | None = None) -> list[dict
             "request_id": str(request.pk),
             "action_digest": request.action_digest,
             "approvers": [str(vote.voter_id) for vote in given],
+            "votes": [{"person": str(vote.voter_id), "roles": vote.roles} for vote in given],
             "reasoned": all(vote.reason for vote in given),
             "tier": request.tier,
             "decided_at_ns": (request.decided_at - _EPOCH) // timedelta(microseconds=1) * 1000,
@@ -67,7 +68,7 @@ def approvals_for(request_id: UUID, *, used_by: UUID | None = None) -> list[dict
 def lapsed(request: ApprovalRequest, given: Sequence[Vote] | None = None) -> str:
     """Why the yes of these people is no longer enough, as a sentence; "" while it is."""
     given = list(yes(request.pk)) if given is None else given
-    may = _who_may(request, {vote.right_of_id or vote.voter_id for vote in given})
+    may = powers.holders(request, needed(request), {vote.right_of_id or vote.voter_id for vote in given})
     here = _members(request, {vote.voter_id for vote in given})
     stand = [vote for vote in given if (vote.right_of_id or vote.voter_id) in may and vote.voter_id in here]
     if met(request.rules, [frozenset(vote.roles) for vote in stand]):
@@ -80,17 +81,6 @@ def _require_standing(request: ApprovalRequest, given: Sequence[Vote]) -> None:
     reason = lapsed(request, given)
     if reason:
         raise ApprovalUnusable(reason)
-
-
-def _who_may(request: ApprovalRequest, people: set[UUID]) -> set[UUID]:
-    """Who of these holds the permission that the request asks for, and may sign in."""
-    rows = WorkspaceUserPermission.objects.filter(
-        user_id__in=people,
-        user__is_active=True,
-        content_object_id=request.workspace_id,
-        permission__codename=needed(request).value,
-    )
-    return set(rows.values_list("user_id", flat=True))
 
 
 def _members(request: ApprovalRequest, people: set[UUID]) -> set[UUID]:

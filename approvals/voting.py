@@ -30,9 +30,10 @@ from controlplane.lib import clock
 from controlplane.lib.errors import Invalid
 from metering.services import record_human
 from tenants import stepup
+from tenants.access import roles_in
 from tenants.actors import Actor
 from tenants.errors import StepUpRequired
-from tenants.models import Membership, StepUp
+from tenants.models import StepUp
 from tenants.permissions import Perm
 
 LONGEST_REVIEW = timedelta(minutes=15)
@@ -180,7 +181,7 @@ def _cast(request: ApprovalRequest, mine: Powers, votes: Sequence[Vote], given: 
         voter_label=actor.label,
         right_of_id=right.of_id,
         right_of_label=right.of_label,
-        roles=_roles(request, right.of_id or actor.id),
+        roles=roles_in(right.of_id or actor.id, request.workspace_id, request.environment_id),
         verdict=given.verdict,
         reason=given.reason,
         channel=given.channel,
@@ -192,12 +193,6 @@ def _cast(request: ApprovalRequest, mine: Powers, votes: Sequence[Vote], given: 
     )
     assertion = bytes(given.proof.assertion or b"") if given.proof else b""
     return vote, records.vote_cast(request, vote, assertion)
-
-
-def _roles(request: ApprovalRequest, person: UUID) -> list[str]:
-    """Those that go with the right that is used."""
-    rows = Membership.objects.filter(user_id=person, workspace_id=request.workspace_id)
-    return sorted(set(rows.values_list("role", flat=True)))
 
 
 def _book_time(request: ApprovalRequest, actor: Actor, seen_at: datetime | None, now: datetime) -> None:

@@ -19,8 +19,8 @@ _OPEN = (State.PENDING, State.APPROVED)
 def withdraw(*, request_id: UUID, actor: Actor, reason: str) -> Outcome:
     """Nobody decides it any more, and a yes that was not used cannot be. Nothing is sent; the run is told.
 
-    For whoever asked, started the run or owns the agent, and for operators of the workspace. Raises RequestNotFound
-    for strangers, MayNotWithdraw, NotWithdrawable when it is used or closed, ReasonNeeded.
+    For whoever asked, started the run or owns the agent, and for those who operate where it was to be done. Raises
+    RequestNotFound for strangers, MayNotWithdraw, NotWithdrawable when it is used or closed, ReasonNeeded.
     """
     request = locks.request(request_id)
     _check(request, actor)
@@ -41,7 +41,7 @@ def may_withdraw(request: ApprovalRequest, actor: Actor, perms: frozenset[Perm])
 
 
 def _check(request: ApprovalRequest, actor: Actor) -> None:
-    perms = held(actor, request.workspace_id)
+    perms = held(actor, request.workspace_id, request.environment_id)
     if Perm.VIEW not in perms:
         raise RequestNotFound
     if actor.id not in request.excluded and Perm.OPERATE not in perms:

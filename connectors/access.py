@@ -73,7 +73,7 @@ class Images:
 
 def images(actor: Actor, call: ToolCall) -> Images:
     """For those who may see content; it expires, and tenants that did not opt in never kept it."""
-    if Perm.VIEW_PAYLOADS not in held(actor, call.workspace_id):
+    if Perm.VIEW_PAYLOADS not in held(actor, call.workspace_id, call.environment_id):
         return Images(withheld="Seeing content needs the permission “View payloads”.")
     try:
         before, after, recipe = map(_kept, (call.before_digest, call.after_digest, call.undo_digest))

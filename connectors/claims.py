@@ -61,7 +61,7 @@ def _task_of(task_id: UUID, actor: Actor) -> UUID:
 
 def _open_task(task_id: UUID, actor: Actor) -> ReconcileTask:
     task = access.reconcile_task(actor, task_id)
-    require(actor, Perm.OPERATE, task.workspace_id)
+    require(actor, Perm.OPERATE, task.workspace_id, task.call.environment_id)
     if not actor.is_person:
         raise NotReconcilable("a person decides this")
     if task.state != ReconcileTask.State.OPEN:

@@ -63,7 +63,7 @@ def latest(limit: int = 10) -> list[HaltDrill]:
 @transaction.atomic(durable=True)
 def _begin(environment_id: UUID, actor: Actor) -> HaltDrill:
     environment = access.environment(actor, environment_id)
-    require(actor, Perm.ENGAGE_HALT, environment.workspace_id)
+    require(actor, Perm.ENGAGE_HALT, environment.workspace_id, environment.pk)
     for left_behind in halts.drills_in_force():
         halts.end_drill(halt_id=left_behind, actor=actor)
     real = halts.active(_scopes(environment))

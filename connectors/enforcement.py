@@ -27,7 +27,7 @@ from tenants import access as places
 from tenants import scope
 from tenants.actors import Actor
 from tenants.models import Environment
-from tenants.permissions import Perm, held_by_workspace
+from tenants.permissions import Perm, held_by_place
 
 log = get_logger(__name__)
 
@@ -185,7 +185,7 @@ SELECT coalesce(e.outcome, %(nothing)s), e.tried_at FROM policies_standing s
 
 def worst_light(actor: Actor) -> Light:
     """The worst of `lights`, in one statement: every page asks for it. Needs an open transaction."""
-    seen = [workspace for workspace, perms in held_by_workspace(actor).items() if Perm.VIEW in perms]
+    seen = [workspace for workspace, perms in held_by_place(actor).items() if Perm.VIEW in perms]
     given: dict[str, Any] = {"tenant": scope.current(), "workspaces": seen, "nothing": Outcome.UNPROVEN}
     with connection.cursor() as cursor:
         cursor.execute(_PROOFS, given)

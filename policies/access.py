@@ -123,7 +123,7 @@ def decision(actor: Actor, decision_id: UUID) -> DecisionRecord:
 def input_of(actor: Actor, decision_id: UUID) -> dict[str, Any]:
     """The whole input document, for those who may see content; raises PayloadExpired when it is gone."""
     row = decision(actor, decision_id)
-    require(actor, Perm.VIEW_PAYLOADS, row.workspace_id)
+    require(actor, Perm.VIEW_PAYLOADS, row.workspace_id, row.environment_id)
     document: dict[str, Any] = json.loads(payloads.get(row.input_digest))
     return document
 

@@ -105,7 +105,7 @@ def explain(actor: Actor, decision_id: UUID) -> Explanation:
         activation=activations.filter(seq=row.seq).first() if row.seq else None,
         replaced_by=activations.filter(seq__gt=row.seq).order_by("seq").first() if row.seq else None,
         history=_history(row),
-        may_trace=document is not None and bool(modules) and holds(actor, Perm.VIEW_PAYLOADS, row.workspace_id),
+        may_trace=document is not None and bool(modules) and _may_read(actor, row),
     )
 
 
@@ -142,7 +142,7 @@ def trace(*, decision_id: UUID, actor: Actor) -> Traced:
 @transaction.atomic(durable=True)
 def _recorded(decision_id: UUID, actor: Actor) -> tuple[DecisionRecord, dict[str, Any], Program]:
     row = access.decision(actor, decision_id)
-    require(actor, Perm.VIEW_PAYLOADS, row.workspace_id)
+    require(actor, Perm.VIEW_PAYLOADS, row.workspace_id, row.environment_id)
     if not row.bundle_sha256 or any(reason["rule"] == PEP_RULE for reason in row.reasons):
         raise NothingToTrace("No policy was asked: the decision point refused by itself.")
     program = controls.recorded_program(row.bundle_sha256, row.seq)
@@ -169,10 +169,14 @@ def _asked(actor: Actor, row: DecisionRecord) -> tuple[Asked, dict[str, Any] | N
         document: dict[str, Any] = json.loads(payloads.get(row.input_digest))
     except PayloadExpired:
         return Asked(None, "The content has expired. Its digest stays in the evidence."), None
-    if holds(actor, Perm.VIEW_PAYLOADS, row.workspace_id):
+    if _may_read(actor, row):
         return Asked(document, ""), document
     note = "What may be content is withheld: seeing it needs the permission “View payloads”."
     return Asked(withholding.withheld(document), note), document
+
+
+def _may_read(actor: Actor, row: DecisionRecord) -> bool:
+    return holds(actor, Perm.VIEW_PAYLOADS, row.workspace_id, row.environment_id)
 
 
 def _approvals(document: Mapping[str, Any] | None) -> tuple[Counted, ...]:

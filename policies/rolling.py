@@ -196,7 +196,7 @@ def _tell(draft: Draft, actor: Actor) -> None:
 
 def _require_one_of(environment_id: UUID, actor: Actor, leave: frozenset[Perm]) -> None:
     environment = places.environment(actor, environment_id)
-    if not leave & held(actor, environment.workspace_id):
+    if not leave & held(actor, environment.workspace_id, environment.pk):
         raise PermissionMissing(
             f"{actor.label} lacks the permission “{Perm.ACTIVATE_POLICY.label}” here",
             permission=Perm.ACTIVATE_POLICY.value,

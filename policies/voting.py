@@ -133,7 +133,7 @@ def _require_voter(draft: Draft, actor: Actor) -> None:
     places.environment(actor, draft.environment_id)
     if not actor.is_person:
         raise Forbidden("only people approve policy")
-    if not VOTERS & held(actor, draft.environment.workspace_id):
+    if not VOTERS & held(actor, draft.environment.workspace_id, draft.environment_id):
         raise PermissionMissing(
             f"{actor.label} lacks the permission “{Perm.APPROVE.label}” here", permission=Perm.APPROVE.value
         )

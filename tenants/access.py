@@ -6,14 +6,15 @@ from typing import NamedTuple
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 
 from controlplane.lib import clock
 from controlplane.lib.errors import NotFound
-from tenants import scope, services
+from tenants import quick, scope, services
 from tenants.actors import Actor
 from tenants.errors import TokenRefused
 from tenants.models import ApiToken, Credential, Environment, Membership, Tenant, User, Workspace
-from tenants.permissions import Perm, holds, holds_anywhere, require
+from tenants.permissions import Perm, held_by_place, holds, holds_anywhere, require
 
 
 def member(user: User, slug: str, method: str = "session") -> Actor:
@@ -85,14 +86,22 @@ def workspace(actor: Actor, workspace_id: UUID, perm: Perm = Perm.VIEW) -> Works
 
 def environment(actor: Actor, environment_id: UUID, perm: Perm = Perm.VIEW) -> Environment:
     row = Environment.objects.filter(pk=environment_id).first()
-    if row is None or not holds(actor, perm, row.workspace_id):
+    if row is None or not holds(actor, perm, row.workspace_id, row.pk):
         raise NotFound
     return row
 
 
-def environments(actor: Actor) -> list[Environment]:
-    mine = workspace_ids(actor)
-    return list(Environment.objects.filter(workspace_id__in=mine).select_related("workspace").order_by("id"))
+def environments(actor: Actor, perm: Perm = Perm.VIEW) -> list[Environment]:
+    """Environments in which the actor holds the permission, by a role there or in their workspace."""
+    mine = [place for place, perms in held_by_place(actor).items() if perm in perms]
+    rows = Environment.objects.filter(Q(workspace_id__in=mine) | Q(pk__in=mine))
+    return list(rows.select_related("workspace").order_by("id"))
+
+
+def roles_in(user_id: UUID, workspace_id: UUID, environment_id: UUID | None) -> list[str]:
+    """The roles that somebody has in an environment, sorted: those of the workspace and those of just there."""
+    rows = quick.find(Membership, user_id=user_id, workspace_id=workspace_id)
+    return sorted({row.role for row in rows if row.environment_id in (None, environment_id)})
 
 
 def members(actor: Actor) -> list[Membership]:

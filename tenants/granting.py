@@ -13,7 +13,7 @@ from tenants.actors import Actor
 from tenants.events import RoleGranted, RoleWithdrawn
 from tenants.models import Environment, EnvironmentUserPermission, Membership, User, Workspace, WorkspaceUserPermission
 from tenants.permissions import Perm, require
-from tenants.roles import OF_ENVIRONMENT, ROLE_PERMISSIONS, Role
+from tenants.roles import IN_ENVIRONMENT, OF_ENVIRONMENT, ROLE_PERMISSIONS, Role
 
 
 @transaction.atomic(durable=True)
@@ -76,7 +76,7 @@ def perms_of(role: Role, environment_id: UUID | None) -> frozenset[Perm]:
 
 def _in_workspace(role: Role, environment_id: UUID | None) -> frozenset[Perm]:
     everything = ROLE_PERMISSIONS[role]
-    return everything if environment_id is None else everything & {Perm.VIEW, Perm.VIEW_COSTS, Perm.VIEW_PAYLOADS}
+    return everything if environment_id is None else everything & {Perm.VIEW, Perm.VIEW_COSTS}
 
 
 def _keep_an_administrator(leaving: Membership) -> None:
@@ -93,7 +93,7 @@ def _environment(workspace: Workspace, environment_id: UUID | None, role: Role) 
     environment = Environment.objects.filter(pk=environment_id, workspace=workspace).first()
     if environment is None:
         raise NotFound
-    if not ROLE_PERMISSIONS[role] & OF_ENVIRONMENT:
+    if role not in IN_ENVIRONMENT:
         raise Invalid(f"the role {role.label} is about the whole workspace", field="environment")
     return environment
 

@@ -20,8 +20,8 @@ from tenants.errors import HaltState, HaltsUnreadable, SecondPersonNeeded
 from tenants.events import HaltConfirmed, HaltEngaged, HaltReleased, HaltReleaseRequested
 from tenants.halt_scopes import Kind as Kind
 from tenants.halt_scopes import Scope as Scope
-from tenants.models import Halt, User, Workspace
-from tenants.permissions import Perm, require
+from tenants.models import Environment, Halt, User, Workspace
+from tenants.permissions import Perm, holds, require
 
 log = get_logger(__name__)
 
@@ -164,6 +164,15 @@ def release(*, halt_id: UUID, actor: Actor) -> Halt:
     return halt
 
 
+def may_release(halt: Halt, actor: Actor) -> bool:
+    """What a page offers; the verb decides, and wants a second person."""
+    try:
+        _authorise(Scope(Kind(halt.kind), halt.value), Perm.RELEASE_HALT, actor)
+    except Forbidden:
+        return False
+    return True
+
+
 def end_drill(*, halt_id: UUID, actor: Actor) -> None:
     """In an open transaction: a rehearsal is over. It stopped nothing real, so it takes no second person."""
     halt = _open_halt(halt_id)
@@ -201,9 +210,18 @@ def _authorise(wanted: Scope, perm: Perm, actor: Actor) -> None:
     """By the permission; whoever stands beside the database may stop, never release."""
     if perm is Perm.ENGAGE_HALT and actor.kind == "system" and actor.method == "host":
         return
-    require(actor, perm, _workspace_of(wanted))
+    if not _held_there(wanted, perm, actor):
+        require(actor, perm, _workspace_of(wanted))
     if wanted.kind is Kind.GLOBAL and not User.objects.filter(pk=actor.id, is_staff=True).exists():
         raise Forbidden(f"{actor.label} is not a platform operator: halt the tenant instead", field="kind")
+
+
+def _held_there(wanted: Scope, perm: Perm, actor: Actor) -> bool:
+    """Whether the halt covers environments only in which the permission is held, whatever is held elsewhere."""
+    if wanted.kind is not Kind.ENVIRONMENT:
+        return False
+    named = list(Environment.objects.filter(Q(slug=wanted.value) | Q(pk=as_uuid(wanted.value))))
+    return bool(named) and all(holds(actor, perm, place.workspace_id, place.pk) for place in named)
 
 
 def _workspace_of(wanted: Scope) -> UUID | None:

@@ -18,7 +18,7 @@ __all__ = [
     "Role",
     "held",
     "held_anywhere",
-    "held_by_workspace",
+    "held_by_place",
     "holds",
     "holds_anywhere",
     "require",
@@ -54,7 +54,7 @@ def held(actor: Actor, workspace_id: UUID, environment_id: UUID | None = None) -
     widens it."""
     names = _in_workspace(actor, workspace_id)
     if environment_id is not None:
-        names |= _codenames(granted_in_environments(actor).filter(content_object_id=environment_id))
+        names |= _in_environment(actor, environment_id)
     return _narrowed(actor, names)
 
 
@@ -63,11 +63,17 @@ def held_anywhere(actor: Actor) -> frozenset[Perm]:
     return _narrowed(actor, set[str]().union(*_by_workspace(actor).values()))
 
 
-def held_by_workspace(actor: Actor) -> dict[UUID, frozenset[Perm]]:
-    """The same for every workspace in which the actor may do anything, in one query."""
+def held_by_place(actor: Actor, workspace_id: UUID | None = None) -> dict[UUID, frozenset[Perm]]:
+    """What was given for each workspace, and beside it for each environment: everywhere, or within one workspace. What
+    is held in an environment is both together."""
     if actor.method == BREAK_GLASS:
         return dict.fromkeys(Workspace.objects.values_list("id", flat=True), roles.BREAK_GLASS)
-    return {workspace_id: _narrowed(actor, names) for workspace_id, names in _by_workspace(actor).items()}
+    if workspace_id is None:
+        found = {**_by_workspace(actor), **_by_environment(actor)}
+    else:
+        parts = granted_in_environments(actor).filter(content_object__workspace_id=workspace_id)
+        found = _asked(granted(actor).filter(content_object_id=workspace_id), parts)
+    return {place: _narrowed(actor, names) for place, names in found.items()}
 
 
 def _in_workspace(actor: Actor, workspace_id: UUID) -> set[str]:
@@ -76,15 +82,28 @@ def _in_workspace(actor: Actor, workspace_id: UUID) -> set[str]:
     return _codenames(granted(actor).filter(content_object_id=workspace_id))
 
 
+def _in_environment(actor: Actor, environment_id: UUID) -> set[str]:
+    if once.reading():
+        return _by_environment(actor).get(environment_id, set())
+    return _codenames(granted_in_environments(actor).filter(content_object_id=environment_id))
+
+
 def _by_workspace(actor: Actor) -> Mapping[UUID, set[str]]:
     """All that the rows say about the actor, by workspace; a token's scopes are not in it."""
-    return once.ask(("permissions", actor), lambda: _asked(actor))
+    return once.ask(("permissions", actor), lambda: _asked(granted(actor)))
 
 
-def _asked(actor: Actor) -> dict[UUID, set[str]]:
+def _by_environment(actor: Actor) -> Mapping[UUID, set[str]]:
+    """The same of roles that were given for one environment."""
+    return once.ask(("permissions of environments", actor), lambda: _asked(granted_in_environments(actor)))
+
+
+def _asked(*rows: "QuerySet[Any]") -> dict[UUID, set[str]]:
+    """By place, in one query."""
+    first, *others = (some.values_list("content_object_id", "permission__codename") for some in rows)
     found: dict[UUID, set[str]] = {}
-    for workspace_id, codename in granted(actor).values_list("content_object_id", "permission__codename"):
-        found.setdefault(workspace_id, set()).add(codename)
+    for place, codename in first.union(*others) if others else first:
+        found.setdefault(place, set()).add(codename)
     return found
 
 

@@ -50,8 +50,34 @@ class Role(StrEnum):
 _VIEW = frozenset({Perm.VIEW, Perm.VIEW_COSTS})
 _APPROVE = _VIEW | {Perm.VIEW_PAYLOADS, Perm.APPROVE, Perm.ENGAGE_HALT, Perm.RELEASE_HALT}
 
-OF_ENVIRONMENT = frozenset({Perm.START_RUN, Perm.OPERATE, Perm.AUTHOR_POLICY, Perm.ACTIVATE_POLICY, Perm.SERVE_POLICY})
+OF_ENVIRONMENT = frozenset(
+    {
+        Perm.VIEW_PAYLOADS,
+        Perm.START_RUN,
+        Perm.OPERATE,
+        Perm.APPROVE,
+        Perm.APPROVE_HIGH,
+        Perm.AUTHOR_POLICY,
+        Perm.ACTIVATE_POLICY,
+        Perm.SERVE_POLICY,
+        Perm.ENGAGE_HALT,
+        Perm.RELEASE_HALT,
+    }
+)
 """What a role that is given for one environment allows only there; beside it, it lets one look at the workspace."""
+
+IN_ENVIRONMENT = frozenset(
+    {
+        Role.OPERATOR,
+        Role.APPROVER,
+        Role.SENIOR_APPROVER,
+        Role.POLICY_AUTHOR,
+        Role.ADMIN,
+        Role.SERVICE,
+        Role.POLICY_SERVER,
+    }
+)
+"""Roles that can be given for one environment; the others are about the record or the look of a whole workspace."""
 
 BREAK_GLASS = _VIEW | {Perm.VIEW_PAYLOADS}
 """What a platform operator may do in a tenant, while the glass is broken: look."""

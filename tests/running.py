@@ -100,7 +100,7 @@ def _write(world: SimpleNamespace, run: Run) -> ToolCall:
     )
     return ToolCall.objects.create(
         workspace=world.a.workspace,
-        environment=world.a.environment,
+        environment=run.environment,
         instance=instance,
         run_id=run.id,
         step_id="write",

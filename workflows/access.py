@@ -91,7 +91,7 @@ def _line(actor: Actor, step: Step) -> Line:
 
 def outputs(actor: Actor, run: Run) -> Any:
     """What a run handed back; None when it did not, when that is no longer kept, or is not theirs to read."""
-    if not holds(actor, Perm.VIEW_PAYLOADS, run.workspace_id):
+    if not holds(actor, Perm.VIEW_PAYLOADS, run.workspace_id, run.environment_id):
         return None
     return payloads.get_json(run.output_digest) if payloads.known([run.output_digest]) else None
 

@@ -4,7 +4,7 @@ The rows are the job: whoever dies in the middle, the next round goes on with th
 Each letter is one transaction, which holds the new run, the letter's end, the item's result and the next time.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -18,7 +18,7 @@ from controlplane.lib.errors import DomainError, Invalid, LostRace
 from controlplane.lib.logs import bind, get_logger
 from evidence.services import record
 from tenants import scope
-from tenants.access import workspace
+from tenants.access import environments, workspace
 from tenants.actors import Actor
 from tenants.permissions import Perm, holds, require
 from workflows import letters
@@ -39,7 +39,8 @@ ROUND_S = 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """Open letters of a workspace with all of these; what is empty selects by nothing. Oldest first."""
+    """Open letters of a workspace with all of these; what is empty selects by nothing. Oldest first, and only of
+    environments that whoever selects operates."""
 
     workspace_id: UUID
     connector: str = ""
@@ -48,25 +49,27 @@ class Selection:
     workflow: str = ""
     limit: int = MOST_LETTERS
 
-    def rows(self) -> QuerySet[DeadLetter]:
+    def rows(self, environments: Collection[UUID]) -> QuerySet[DeadLetter]:
         named = {"connector": self.connector, "tool": self.tool, "code": self.code}
         wanted = {name: value for name, value in named.items() if value}
         if self.workflow:
             wanted["run__workflow_name"] = self.workflow
         open_ones = DeadLetter.objects.filter(state=DeadLetterState.OPEN, run__workspace_id=self.workspace_id)
-        return open_ones.filter(**wanted).order_by("id")[: self.limit]
+        return open_ones.filter(**wanted, run__environment_id__in=environments).order_by("id")[: self.limit]
 
 
 @transaction.atomic(durable=True)
 def plan(*, selection: Selection, per_minute: int, reason: str, actor: Actor, start: bool = False) -> RedriveJob:
-    """Freeze a selection; with `start` also begin. Needs OPERATE in the workspace.
+    """Freeze a selection; with `start` also begin. Needs OPERATE in the workspace, or in an environment of it.
 
     Letters that come later are not part of it. Raises NothingSelected.
     """
     workspace(actor, selection.workspace_id)
-    require(actor, Perm.OPERATE, selection.workspace_id)
+    operated = [place.pk for place in environments(actor, Perm.OPERATE) if place.workspace_id == selection.workspace_id]
+    if not operated:
+        require(actor, Perm.OPERATE, selection.workspace_id)
     _check(selection, per_minute, reason)
-    chosen = list(selection.rows().values_list("pk", flat=True))
+    chosen = list(selection.rows(operated).values_list("pk", flat=True))
     if not chosen:
         raise NothingSelected("no open dead letter is like that")
     job = _job(selection, per_minute, reason.strip()[:500], len(chosen), actor)
@@ -81,11 +84,13 @@ def plan(*, selection: Selection, per_minute: int, reason: str, actor: Actor, st
 
 @transaction.atomic(durable=True)
 def move(*, job_id: UUID, to: RedriveState, actor: Actor) -> RedriveJob:
-    """Start, pause, resume or stop it. Needs OPERATE; raises JobState. What is stopped does not start again."""
+    """Start, pause, resume or stop it. Needs OPERATE wherever a letter of it is; raises JobState. What is stopped does
+    not start again."""
     job = RedriveJob.objects.select_for_update().filter(pk=job_id).first()
     if job is None or not holds(actor, Perm.VIEW, job.workspace_id):
         raise RunNotFound("there is no such redrive")
-    require(actor, Perm.OPERATE, job.workspace_id)
+    for environment_id in places(job):
+        require(actor, Perm.OPERATE, job.workspace_id, environment_id)
     if to is RedriveState.DONE:
         raise JobState("a redrive is done when its last letter is")
     _move(job, to, actor)
@@ -103,6 +108,12 @@ def counts(job: RedriveJob) -> dict[str, int]:
     """Letters of the job by state; a state that none is in counts 0."""
     found = RedriveItem.objects.filter(job=job).values_list("state").annotate(many=Count("pk"))
     return {**dict.fromkeys((state.value for state in RedriveItemState), 0), **dict(found)}
+
+
+def places(job: RedriveJob) -> set[UUID]:
+    """The environments of its letters."""
+    rows = RedriveItem.objects.filter(job=job).order_by().values_list("letter__run__environment_id", flat=True)
+    return set(rows.distinct())
 
 
 def _due() -> list[tuple[UUID, UUID]]:

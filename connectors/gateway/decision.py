@@ -41,9 +41,8 @@ from evidence.services import record
 from metering.services import run_cost
 from policies import services as pdp
 from policies.types import Asked, Decision, Effect, Phase
-from tenants import payloads, quick
+from tenants import access, payloads
 from tenants.actors import Actor
-from tenants.models import Membership
 
 MOST_TURNS = 4
 
@@ -168,13 +167,13 @@ def _carried_out(call: ToolCall, draft: Draft, decision: Decision) -> Draft:
 def question(
     call: ToolCall, bound: Bound, past: marks.Past, estimate: int | None, approvals: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    held = quick.find(Membership, user_id=call.actor_id, workspace_id=call.workspace_id)
+    roles = access.roles_in(call.actor_id, call.workspace_id, call.environment_id)
     who = subject(call)
     return document.build(
         bound=bound.action,
         digest=bound.digest,
         action=bound.tool.action,
-        subject=document.Subject(who.id, who.kind, tuple(row.role for row in held), who.on_behalf_of),
+        subject=document.Subject(who.id, who.kind, tuple(roles), who.on_behalf_of),
         place=document.Place(
             environment=call.environment.slug,
             connector=bound.draft.instance.name,

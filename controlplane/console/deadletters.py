@@ -6,11 +6,15 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponseBase
 
+from controlplane.console.checked import Checked
 from controlplane.console.pages import PAGE, Page, older
 from controlplane.console.querystate import Allowed
 from controlplane.lib.errors import Invalid
+from tenants.access import environments
+from tenants.permissions import holds
 from tenants.roles import Perm
 from workflows import access, letters, redriving
+from workflows.redrive_models import RedriveJob as JobRow
 from workflows.types import DeadLetterState, RedriveState
 
 MOVES = {
@@ -26,7 +30,7 @@ MAY_DO = {
 TABS = (("OPEN", "Open"), ("DISMISSED", "Dismissed"), ("REDRIVEN", "Redriven"))
 
 
-class PlanForm(forms.Form):
+class PlanForm(Checked):
     """The hidden fields name the group that the button stands beside."""
 
     workspace = forms.UUIDField()
@@ -35,13 +39,6 @@ class PlanForm(forms.Form):
     code = forms.CharField(max_length=80)
     per_minute = forms.IntegerField(min_value=1, max_value=redriving.MOST_PER_MINUTE)
     reason = forms.CharField(max_length=500)
-
-    def checked(self) -> dict[str, Any]:
-        """The cleaned values; raises Invalid with the first thing that is wrong."""
-        if not self.is_valid():
-            field, errors = next(iter(self.errors.items()))
-            raise Invalid(f"{field}: {errors[0]}", field=field)
-        return self.cleaned_data
 
 
 class DeadLetters(Page):
@@ -53,6 +50,7 @@ class DeadLetters(Page):
         state = self.query.first("state") or DeadLetterState.OPEN.value
         code = self.query.first("code") or None
         rows = access.dead_letters(self.actor, state=state, code=code, before=self.cursor, limit=PAGE)
+        operated = environments(self.actor, Perm.OPERATE)
         return {
             "letters": rows,
             "groups": access.letter_groups(self.actor),
@@ -60,7 +58,8 @@ class DeadLetters(Page):
             "tabs": TABS,
             "state": state,
             "code": code,
-            "may_operate": self.may(Perm.OPERATE),
+            "operated": {place.pk for place in operated},
+            "operated_in": {place.workspace_id for place in operated},
             "older": older(self.query, rows[-1].id if len(rows) == PAGE else None),
         }
 
@@ -132,8 +131,11 @@ class RedriveJob(Page):
             "done": job.total - counts["PENDING"],
             "items": items,
             "next_after": items[-1].position if len(items) == PAGE else None,
-            "may_do": MAY_DO.get(RedriveState(job.state), ()) if self.may(Perm.OPERATE) else (),
+            "may_do": MAY_DO.get(RedriveState(job.state), ()) if self._operates(job) else (),
         }
+
+    def _operates(self, job: JobRow) -> bool:
+        return all(holds(self.actor, Perm.OPERATE, job.workspace_id, place) for place in redriving.places(job))
 
     def act(self, request: HttpRequest) -> HttpResponseBase:
         chosen = MOVES.get(request.POST.get("do", ""))

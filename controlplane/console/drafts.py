@@ -84,7 +84,7 @@ class PolicyDraft(Page):
         draft = access.draft(self.actor, self.row_id)
         votes = access.votes(draft)
         voted = any(vote.actor_id == self.actor.id and vote.proposal == draft.proposal for vote in votes)
-        rights = held(self.actor, draft.environment.workspace_id)
+        rights = held(self.actor, draft.environment.workspace_id, draft.environment_id)
         at = draft_steps.situation(draft, self.actor, rights, voted=voted)
         return {
             "draft": draft,
@@ -245,7 +245,7 @@ class DraftImpact(Page):
 
     def context(self) -> dict[str, Any]:
         draft = access.draft(self.actor, self.row_id)
-        rights = held(self.actor, draft.environment.workspace_id)
+        rights = held(self.actor, draft.environment.workspace_id, draft.environment_id)
         at = draft_steps.situation(draft, self.actor, rights, voted=False)
         return {
             "draft": draft,

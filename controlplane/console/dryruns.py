@@ -12,7 +12,6 @@ from controlplane.console.pages import Page
 from controlplane.lib.canonical import canonical
 from controlplane.lib.errors import Invalid
 from tenants import access as places
-from tenants.permissions import held
 from tenants.roles import Perm
 from workflows import access, services
 from workflows.models import WorkflowVersion
@@ -77,8 +76,9 @@ class TryWorkflow(Page):
 
     def context(self) -> dict[str, Any]:
         version = access.version(self.actor, self.row_id)
-        may = Perm.START_RUN in held(self.actor, version.workflow.workspace_id)
-        return {"version": version, "form": self._form(version), "may_try": may}
+        startable = self._places(version, Perm.START_RUN)
+        form = TryForm(self.request.POST or None, places=startable or self._places(version, Perm.VIEW))
+        return {"version": version, "form": form, "may_try": bool(startable)}
 
     def act(self, request: HttpRequest) -> HttpResponseBase:
         with transaction.atomic():
@@ -89,10 +89,10 @@ class TryWorkflow(Page):
             raise Invalid(f"{field}: {errors[0]}", field=field)
         return self.also(self.template_name, {**shown, **self._played(shown["version"], form.cleaned_data)})
 
-    def _form(self, version: WorkflowVersion) -> TryForm:
-        workspace_id, seen = version.workflow.workspace_id, places.environments(self.actor)
-        here = [(str(place.pk), place.slug) for place in seen if place.workspace_id == workspace_id]
-        return TryForm(self.request.POST or None, places=here)
+    def _places(self, version: WorkflowVersion, perm: Perm) -> list[tuple[str, str]]:
+        """Where in the workflow's workspace the permission is held."""
+        workspace_id, held = version.workflow.workspace_id, places.environments(self.actor, perm)
+        return [(str(place.pk), place.slug) for place in held if place.workspace_id == workspace_id]
 
     def _played(self, version: WorkflowVersion, chosen: dict[str, Any]) -> dict[str, Any]:
         found = services.dry_run(

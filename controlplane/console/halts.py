@@ -47,17 +47,18 @@ class Halts(Page):
     here = "halts"
 
     def context(self) -> dict[str, Any]:
+        active, rehearsable = halts.every_active(), access.environments(self.actor, Perm.ENGAGE_HALT)
         return {
-            "active": halts.every_active(),
+            "active": active,
             "history": halts.history(),
             "form": HaltForm(self.request.POST or None),
             "drills": drills.latest(5),
-            "environments": access.environments(self.actor),
+            "environments": rehearsable,
             "triggers": triggers.every(),
             "trigger_form": TriggerForm(auto_id="rule_%s"),
-            "may_engage": self.may(Perm.ENGAGE_HALT),
+            "may_engage": self.may(Perm.ENGAGE_HALT) or bool(rehearsable),
             "may_rule": self.may(Perm.ADMIN),
-            "may_release": self.may(Perm.RELEASE_HALT),
+            "releasable": [halt.pk for halt in active if halts.may_release(halt, self.actor)],
         }
 
     def act(self, request: HttpRequest) -> HttpResponseBase:

@@ -60,7 +60,7 @@ class Environment(Page):
             "doubt": access.doubt(standing) if standing else "",
             "activations": rows,
             "names": people(self, rows),
-            "may_roll_back": bool(GOES_BACK & held(self.actor, place.workspace_id)),
+            "may_roll_back": bool(GOES_BACK & held(self.actor, place.workspace_id, place.pk)),
             "chosen": self.request.POST.get("activation", ""),
             "reason": self.request.POST.get("reason", ""),
         }

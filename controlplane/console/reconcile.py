@@ -51,7 +51,8 @@ class ReconcileDetail(Page):
     def context(self) -> dict[str, Any]:
         task = access.reconcile_task(self.actor, self.row_id)
         images = access.images(self.actor, task.call)
-        operates = holds(self.actor, Perm.OPERATE, task.workspace_id) and task.state == ReconcileTask.State.OPEN
+        operates = holds(self.actor, Perm.OPERATE, task.workspace_id, task.call.environment_id)
+        operates = operates and task.state == ReconcileTask.State.OPEN
         mine = task.claimed_by in (None, self.actor.id)
         return {
             "task": task,

@@ -11,7 +11,6 @@ from django.http import HttpRequest, HttpResponseBase
 from controlplane.console.pages import PAGE, Page, older
 from controlplane.lib.errors import DomainError, Invalid
 from tenants import access as places
-from tenants.permissions import held
 from tenants.roles import Perm
 from workflows import access, comparing, services
 from workflows.definition.findings import DefinitionRefused
@@ -91,9 +90,13 @@ class WorkflowDetail(Page):
             "version": version,
             "lines": version.source.splitlines(),
             "siblings": access.versions(self.actor, name=version.workflow.name, limit=PAGE),
-            "may_try": Perm.START_RUN in held(self.actor, version.workflow.workspace_id),
+            "may_try": self._may_try(version),
             **self._compared(version),
         }
+
+    def _may_try(self, version: WorkflowVersion) -> bool:
+        startable = places.environments(self.actor, Perm.START_RUN)
+        return any(place.workspace_id == version.workflow.workspace_id for place in startable)
 
     def _compared(self, version: WorkflowVersion) -> dict[str, Any]:
         against = self.query.first("against")

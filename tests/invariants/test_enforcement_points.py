@@ -121,8 +121,7 @@ def _token(world: SimpleNamespace, actor_of: Callable[..., Any], scopes: list[st
 
 
 ABOUT_OTHERS = {
-    ("approvals/people.py", "_holders"): "whom to ask",
-    ("approvals/using.py", "_who_may"): "whether those who said yes may still say it",
+    ("approvals/powers.py", "holders"): "whom to ask, and whether those who said yes may still say it",
     ("tenants/people.py", "_workspaces"): "what somebody may, shown to an administrator",
     ("tenants/granting.py", "_sweep"): "what a role that was taken back gave",
 }

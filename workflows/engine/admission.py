@@ -9,7 +9,7 @@ from uuid import UUID
 from controlplane.lib import clock, ids
 from policies.asking import Occasion
 from policies.types import Asked, Decision, Effect
-from tenants.models import Membership
+from tenants.access import roles_in
 from workflows import locks
 from workflows.engine import ending
 from workflows.engine.answers import decision_document
@@ -33,7 +33,7 @@ def admitted(works: Sequence[Work], decide: Decide) -> list[Work]:
 
 def asked(works: Sequence[Work], decide: Decide) -> list[Decision]:
     """What the policy says about starting these runs."""
-    roles = cache(roles_of)
+    roles = cache(roles_in)
     questions = [_question(work, starters_roles(work, roles)) for work in works]
     return decide(questions, actor=works[0].engine) if works else []
 
@@ -100,12 +100,9 @@ def _document(work: Work, roles: list[str], action: str, resource: dict[str, Any
     }
 
 
-def starters_roles(work: Work, roles: Callable[[UUID, UUID], list[str]]) -> list[str]:
-    """Those of who started the run, read by `roles`."""
-    found: list[str] = work.tape.learn("roles", lambda: roles(work.run.starter_id, work.run.workspace_id))
+def starters_roles(work: Work, roles: Callable[[UUID, UUID, UUID], list[str]]) -> list[str]:
+    """Those of who started the run, where it runs, read by `roles`."""
+    run = work.run
+    where = run.starter_id, run.workspace_id, run.environment_id
+    found: list[str] = work.tape.learn("roles", lambda: roles(*where))
     return found
-
-
-def roles_of(user_id: UUID, workspace_id: UUID) -> list[str]:
-    rows = Membership.objects.filter(user_id=user_id, workspace_id=workspace_id)
-    return sorted(rows.values_list("role", flat=True))

@@ -12,6 +12,7 @@ from functools import cache
 from policies import active
 from policies.asking import Occasion
 from policies.types import Asked, Decision, Effect
+from tenants.access import roles_in
 from workflows.definition.model import StepKind
 from workflows.engine import admission
 from workflows.engine.answers import decision_document
@@ -81,7 +82,7 @@ def _ask(wanted: Sequence[tuple[Work, Step]]) -> None:
     first = wanted[0][0]
     if first.decide is None:
         raise RuntimeError("a run is moved and nobody was named who decides")
-    roles = cache(admission.roles_of)
+    roles = cache(roles_in)
     questions = [_question(work, step, admission.starters_roles(work, roles)) for work, step in wanted]
     decisions = first.decide(questions, actor=first.engine)
     for (work, step), decision in zip(wanted, decisions, strict=True):

@@ -98,6 +98,7 @@ def test_the_policy_is_told_who_approved_what_and_when(desk: SimpleNamespace) ->
                 "request_id": str(request.pk),
                 "action_digest": ACTION,
                 "approvers": [str(desk.bob.id)],
+                "votes": [{"person": str(desk.bob.id), "roles": ["approver"]}],
                 "reasoned": False,
                 "tier": "standard",
                 "decided_at_ns": clock.now_ns(),
