@@ -53,16 +53,17 @@ grants contains {"rule": "interlock.packs.access_review.leave_usergroup", "carri
 	input.resource.args.usergroup in config.usergroups
 }
 
+# The risk is high; the reviewer who decided is the other of the two people.
 findings contains {
 	"effect": "REQUIRE_HITL",
 	"code": "removal_needs_approval",
 	"rule": "interlock.packs.access_review.remove",
 	"message": "A person must approve that somebody loses access.",
-	"obligations": [lib.approval("standard", approval_expires_s)],
+	"obligations": [lib.approval_by("standard", 1, approval_expires_s)],
 } if {
 	forward
 	input.resource.tool in removals
-	not lib.approved("standard")
+	not lib.approved_by("standard", 1)
 }
 
 findings contains privileged_group if {

@@ -14,25 +14,63 @@ as_strict := {
 
 clock_skew_ns := 60000000000
 
-# An approval counts for exactly the action it was given for, and not when it comes from whoever wants the action.
-approved(tier) if {
+# How many people an approval takes where a rule names no number: those of its tier, and two where the risk is high.
+people(tier) := max({quorum[tier], least})
+
+default least := 1
+
+least := 2 if input.resource.risk in {"high", "critical"}
+
+approved(tier) if approved_by(tier, people(tier))
+
+# The same by a number of people that the rule names itself.
+approved_by(tier, number) if {
 	some approval in input.approvals
+	counts(approval, tier)
+	count({person | some person in approval.approvers} - interested) >= max({quorum[tier], number})
+}
+
+# The same by different people, one for each of these roles (a set of six at most): Hall's theorem.
+approved_in_roles(tier, roles) if {
+	count(roles) in {1, 2, 3, 4, 5, 6}
+	some approval in input.approvals
+	counts(approval, tier)
+	count({person | some person in approval.approvers} - interested) >= max({quorum[tier], count(roles)})
+	every some_roles in parts(roles) {
+		count({vote.person | some vote in approval.votes; some role in vote.roles; role in some_roles} - interested) >= count(some_roles)
+	}
+}
+
+parts(roles) := {part |
+	names := sort(roles)
+	some mask in numbers.range(1, bits.lsh(1, count(names)) - 1)
+	part := {name | some place, name in names; bits.and(bits.rsh(mask, place), 1) == 1}
+}
+
+# An approval counts for exactly the action it was given for, and not when it comes from whoever wants the action.
+counts(approval, tier) if {
 	approval.action_digest == input.action_digest
 	approval.tier in as_strict[tier]
 	approval.decided_at_ns <= input.context.now_ns + clock_skew_ns
-	count({person | some person in approval.approvers} - interested) >= quorum[tier]
 }
 
 interested := {input.subject.id} | {owner | owner := input.subject.on_behalf_of; owner != null}
 
-# The obligation that asks for an approval of a tier.
-approval(tier, expires_s) := {
+# The obligation that asks for an approval of a tier; by a number of people; by different people of these roles.
+approval(tier, expires_s) := approval_by(tier, people(tier), expires_s)
+
+approval_by(tier, number, expires_s) := {
 	"type": "approval",
 	"tier": tier,
-	"quorum": quorum[tier],
+	"quorum": max({quorum[tier], number}),
 	"distinct_roles": false,
 	"expires_s": expires_s,
 }
+
+approval_in_roles(tier, roles, expires_s) := object.union(
+	approval_by(tier, count(roles), expires_s),
+	{"roles": sort(roles)},
+)
 
 in_workflow(name) if {
 	input.resource.type == "tool"

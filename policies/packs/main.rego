@@ -7,6 +7,8 @@
 # entrypoint: true
 package interlock.main
 
+import data.interlock.lib
+
 # A finding with the effect ALLOW restricts nothing; it is how a pack attaches obligations to what is allowed.
 precedence := ["DENY", "THROTTLE", "REQUIRE_STEP_UP", "REQUIRE_HITL", "ROUTE", "ALLOW"]
 
@@ -173,10 +175,15 @@ told(some_findings) := [reason |
 	])
 ]
 
-obligations contains obligation if {
+obligations contains complete(obligation) if {
 	some source in findings | {grant | some grant in grants; is_object(grant)}
 	some obligation in object.get(source, "obligations", [])
 }
+
+# An approval that names no number of people takes as many as its tier and the risk of the action say.
+complete(obligation) := object.union({"quorum": lib.people(obligation.tier), "distinct_roles": false}, obligation) if {
+	obligation.type == "approval"
+} else := obligation
 
 routes contains finding.route if {
 	some finding in findings
