@@ -11,22 +11,13 @@ from django.http import HttpRequest, HttpResponseBase
 
 from connectors import preferences, rotas
 from connectors.slack import linking, private
+from controlplane.console.checked import Checked
 from controlplane.console.pages import Page
-from controlplane.lib.errors import Invalid
 from tenants import access
 from tenants.roles import Perm
 
 
-class _Checked(forms.Form):
-    def checked(self) -> dict[str, Any]:
-        """The cleaned values; raises Invalid with the first thing that is wrong."""
-        if not self.is_valid():
-            field, errors = next(iter(self.errors.items()))
-            raise Invalid(f"{field}: {errors[0]}", field=field)
-        return self.cleaned_data
-
-
-class LinkForm(_Checked):
+class LinkForm(Checked):
     member = forms.CharField(
         label="Your member ID in Slack", max_length=24, help_text="In Slack: your profile, “Copy member ID”"
     )
@@ -37,11 +28,11 @@ class LinkForm(_Checked):
         self.fields["team"] = forms.ChoiceField(label="Slack workspace", choices=[(team, team) for team in teams])
 
 
-class CodeForm(_Checked):
+class CodeForm(Checked):
     code = forms.CharField(label="The code that Slack shows you", max_length=16)
 
 
-class WishForm(_Checked):
+class WishForm(Checked):
     direct = forms.ChoiceField(label="Tell me in Slack", choices=preferences.Direct.choices)
     digest_hour = forms.IntegerField(
         label="Daily digest at hour (empty: none)", required=False, min_value=0, max_value=23
@@ -50,7 +41,7 @@ class WishForm(_Checked):
     timezone = forms.CharField(label="Time zone", max_length=64)
 
 
-class RotaForm(_Checked):
+class RotaForm(Checked):
     workspace = forms.ChoiceField(label="Workspace")
     name = forms.SlugField(label="Name", max_length=48)
     members = forms.CharField(

@@ -39,6 +39,8 @@ PAGES = [
     "/o/a/evidence/events/",
     "/o/a/evidence/verify/",
     "/o/a/people/",
+    "/o/a/people/services/",
+    "/o/a/people/sign-in/",
     "/o/a/halts/",
 ]
 
