@@ -24,6 +24,9 @@ from tenants import scope
 from tenants.actors import Actor
 from tenants.permissions import Perm, require
 
+Due = tuple[UUID, int, UUID | None]
+"""An event, the index of its leaf, its run."""
+
 KEPT = ("event.quarantined", "log.continued", "log.pruned")
 """What later checks of the log stand on."""
 
@@ -52,7 +55,7 @@ def prune(*, log_id: UUID, actor: Actor) -> int:
         raise NotFound
     _take_turn(log_id)
     days = (Retention.objects.first() or Retention()).audit_days
-    due = _due(log_id, _first_young(log_id, days))
+    due = _due_for_good(log_id, _first_young(log_id, days))
     if due:
         _remove(head, days, due, actor)
     return len(due)
@@ -111,15 +114,21 @@ def _first_young(log_id: UUID, days: int) -> int:
     return low
 
 
-def _due(log_id: UUID, until: int) -> list[tuple[UUID, int, UUID | None]]:
-    """(event, leaf, run)"""
+def _due_for_good(log_id: UUID, until: int) -> list[Due]:
+    """With the heads of the runs locked: nobody writes behind what goes."""
+    runs = {run for _, _, run in _due(log_id, until) if run is not None}
+    locked = set(RunHead.objects.select_for_update().filter(pk__in=runs).order_by("pk").values_list("pk", flat=True))
+    return [due for due in _due(log_id, until) if due[2] is None or due[2] in locked]
+
+
+def _due(log_id: UUID, until: int) -> list[Due]:
     asked: dict[str, Any] = {"tenant": scope.current(), "log": log_id, "until": until, "kept": list(KEPT)}
     with connection.cursor() as cursor:
         cursor.execute(_DUE, asked)
         return list(cursor.fetchall())
 
 
-def _remove(head: LogHead, days: int, due: Sequence[tuple[UUID, int, UUID | None]], actor: Actor) -> None:
+def _remove(head: LogHead, days: int, due: Sequence[Due], actor: Actor) -> None:
     made = _listed(head, days, _spans(index for _, index, _ in due), actor)
     runs = {run for _, _, run in due if run is not None}
     for subject in sorted(runs | {event for event, _, run in due if run is None}):

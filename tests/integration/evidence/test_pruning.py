@@ -1,7 +1,10 @@
 """What is older than a tenant keeps its record goes; what is left still proves that nothing else is missing."""
 
 import json
+import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from types import SimpleNamespace
 from uuid import UUID
@@ -254,6 +257,38 @@ def test_of_a_pruned_run_there_is_no_bundle_and_nothing_follows(archive: Archive
     with archive.in_scope(archive.tenant):
         assert RunHead.objects.get(pk=archive.old).pruned
         assert not ShredKey.objects.filter(subject_id=archive.old).exists()
+
+
+def test_nothing_is_written_behind_what_goes_at_that_moment(archive: Archive, committed_db: str) -> None:
+    """Somebody is writing into the run while it is pruned: they come first, and it stays whole."""
+    written, carry_on = threading.Event(), threading.Event()
+
+    def write() -> None:
+        with archive.in_scope(archive.tenant):
+            services.record(Noted("late"), actor=archive.system, workspace_id=archive.log, run_id=archive.old)
+            written.set()
+            carry_on.wait(30)
+        connection.close()
+
+    def prune() -> int:
+        try:
+            return archive.prune()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as pool, psycopg.connect(ground.superuser_dsn(committed_db), autocommit=True) as eyes:
+        writing = pool.submit(write)
+        assert written.wait(30)
+        pruning_it = pool.submit(prune)
+        blocked = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        while not pruning_it.done() and eyes.execute(blocked).fetchone() is None:
+            time.sleep(0.02)
+        carry_on.set()
+        writing.result(30)
+        assert pruning_it.result(30) == 3
+    assert archive.left(archive.old) == 4
+    archive.seal()
+    assert archive.faults() == []
 
 
 def test_a_stream_passes_over_what_is_gone(archive: Archive) -> None:
