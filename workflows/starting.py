@@ -35,8 +35,11 @@ _EVENT = Names(frozenset(), frozenset({"event"}))
 
 @dataclass(frozen=True, slots=True)
 class Parent:
+    """`within_s`: so long the sub-run may take; 0: as long as its parent."""
+
     run: Run
     step: str
+    within_s: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,10 +177,12 @@ def _origin(order: Order) -> UUID | None:
 
 
 def _deadline(order: Order, definition: Definition, now: datetime) -> datetime | None:
-    """A sub-run has no more time than its parent."""
-    own = None if definition.deadline_s is None else now + timedelta(seconds=definition.deadline_s)
-    above = order.parent.run.deadline_at if order.parent is not None else None
-    return min((time for time in (own, above) if time is not None), default=None)
+    """A sub-run has no more time than its parent, and than the parent's step gives it."""
+    parent = order.parent
+    limits = (definition.deadline_s, parent.within_s if parent is not None else None)
+    times = [now + timedelta(seconds=limit) for limit in limits if limit]
+    above = parent.run.deadline_at if parent is not None else None
+    return min(times if above is None else [*times, above], default=None)
 
 
 def _start_key(key: str) -> str:

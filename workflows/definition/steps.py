@@ -81,7 +81,8 @@ class StepSpec:
     """One step. `needs` are the ids it waits for: those written down and those its expressions name.
 
     `arguments` is `with:` of a call or a sub-run, and the map of a compute step. `tool` is empty unless the
-    kind is `call`. `timeout_s`: how long transient failures may be retried, counted from the first attempt.
+    kind is `call`. `timeout_s`: how long transient failures may be retried, counted from the first attempt; how long
+    a sub-run may take, 0 for as long as its parent.
     """
 
     id: str
@@ -124,7 +125,7 @@ def step_of(step: dict[str, Any]) -> StepSpec:
         needs=frozenset(step.get("needs", ())) | steps_named(expressions),
         when=step.get("when"),
         max_retries=retry.get("max", 0 if "irreversible" in step else DEFAULT_RETRIES),
-        timeout_s=seconds(step["timeout"]) if "timeout" in step else DEFAULT_TIMEOUT_S,
+        timeout_s=_timeout(step),
         irreversible=step.get("irreversible", False),
         expressions=expressions,
         backoff=_backoff(retry.get("backoff", {})),
@@ -135,6 +136,12 @@ def step_of(step: dict[str, Any]) -> StepSpec:
         wait=_wait(step.get("wait")),
         sub=Sub(**step["run"]) if "run" in step else None,
     )
+
+
+def _timeout(step: dict[str, Any]) -> int:
+    if "timeout" in step:
+        return seconds(step["timeout"])
+    return 0 if "run" in step else DEFAULT_TIMEOUT_S
 
 
 def seconds(duration: str) -> int:

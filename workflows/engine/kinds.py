@@ -134,7 +134,7 @@ def order_of(work: Work, step: Step, trigger: dict[str, Any]) -> starting.Order:
         key=f"{run.pk}:{step.key}",
         received_at=work.now,
         priority=run.priority,
-        parent=starting.Parent(run, step.key),
+        parent=starting.Parent(run, step.key, work.spec(step).timeout_s),
     )
 
 

@@ -182,6 +182,17 @@ def test_a_sub_run_that_fails_is_undone_and_fails_its_step(family):
     assert family.states(run)["sub"] == "FAILED"
 
 
+def test_a_sub_run_has_as_long_as_its_step_says(family):
+    family.publish(PARENT.replace('"hi"}\n', '"hi"}\n    timeout: 10m\n'), version="2.0.0")
+    family.door.script["post2"] = [at("WAITING_APPROVAL"), at("WAITING_APPROVAL")]
+    run = family.drive(family.start())
+    (child,) = family.children(run)
+    assert (run.deadline_at, run.state) == (None, "WAITING")
+    with clock.frozen(child.deadline_at):
+        run = family.drive(run)
+    assert (run.state, run.code, family.states(run)["sub"]) == ("ROLLED_BACK", "deadline_passed", "FAILED")
+
+
 def test_a_sub_run_is_undone_with_its_parent_in_its_place_of_the_order(family):
     family.door.script["last"] = [at("FAILED_PERMANENT", "gone")]
     family.door.undo["post1"] = [at("SUCCEEDED", label="OFFSET")]

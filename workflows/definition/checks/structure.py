@@ -14,7 +14,7 @@ _EVERYWHERE = frozenset({"id", "needs", "when", "on_failure"})
 _MEMBERS: Mapping[StepKind, frozenset[str]] = MappingProxyType(
     {
         StepKind.CALL: frozenset(
-            {"call", "instance", "with", "foreach", "timeout", "retry", "approval", "irreversible"}
+            {"call", "instance", "with", "foreach", "timeout", "retry", "approval", "reason", "irreversible"}
         ),
         StepKind.COMPUTE: frozenset({"compute", "foreach"}),
         StepKind.WAIT: frozenset({"wait"}),
