@@ -89,6 +89,7 @@ def decide_again(
             deciding = beside.submit(redeciding.again, evaluator, page.pasts, programs.known)
             following = next(pages, None)
             proof.add(deciding.result())
+            proof.counts.update([Outcome.NO_RECORD.value] * page.pruned)
             proof.cursor = page.last if following else None
             page = following
     return proof
@@ -122,7 +123,10 @@ class _Window:
 
 @dataclass(frozen=True, slots=True)
 class _Page:
+    """`pruned`: decisions whose events are no longer there."""
+
     pasts: list[Past]
+    pruned: int
     last: UUID
 
 
@@ -135,7 +139,7 @@ def _pages(window: _Window, programs: _Programs, last: UUID | None, most: int) -
             return
         programs.read(page.pasts)
         yield page
-        size, last = len(page.pasts), page.last
+        size, last = len(page.pasts) + page.pruned, page.last
         most -= size
 
 
@@ -155,4 +159,4 @@ def _page(window: _Window, last: UUID | None, size: int) -> _Page | None:
     events = opening.by_id([evidence_id for _, evidence_id, _ in found])
     told = [(events.get(evidence_id), inputs.get(digest)) for _, evidence_id, digest in found]
     pasts = [Past.told(event.data, given) for event, given in told if event is not None]
-    return _Page(pasts, found[-1][0]) if found else None
+    return _Page(pasts, len(found) - len(pasts), found[-1][0]) if found else None

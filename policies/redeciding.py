@@ -47,7 +47,10 @@ class Past:
 
 
 class Outcome(StrEnum):
-    """`ENFORCED`: the gateway itself refused, no policy was asked, so there is nothing to decide again."""
+    """`ENFORCED`: the gateway itself refused, no policy was asked, so there is nothing to decide again.
+
+    `NO_RECORD`: its event was pruned.
+    """
 
     SAME = "same"
     DIFFERS = "differs"
@@ -55,9 +58,10 @@ class Outcome(StrEnum):
     NO_INPUT = "no_input"
     NO_BUNDLE = "no_bundle"
     NO_ANSWER = "no_answer"
+    NO_RECORD = "no_record"
 
 
-UNCOVERED = frozenset({Outcome.NO_INPUT, Outcome.NO_BUNDLE, Outcome.NO_ANSWER})
+UNCOVERED = frozenset({Outcome.NO_INPUT, Outcome.NO_BUNDLE, Outcome.NO_ANSWER, Outcome.NO_RECORD})
 
 
 @dataclass(frozen=True)

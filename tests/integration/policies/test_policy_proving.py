@@ -1,12 +1,15 @@
 """Decisions of an environment, decided again and compared with the record to the last bit."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from controlplane.lib.errors import Invalid, NotFound
+from evidence import opening
+from evidence.verify.envelope import Event
 from policies import proving
 from policies.asking import Occasion
 from policies.services import decide_many
@@ -57,6 +60,21 @@ def test_what_has_expired_is_not_covered(published: SimpleNamespace, ask: Ask) -
     ask()
     Payload.objects.all().delete()
     assert again(published).verdict == "NOT_COVERED"
+
+
+def test_what_was_pruned_from_the_record_is_not_covered_and_what_lies_behind_it_is_decided(
+    published: SimpleNamespace, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, newest = ask(), ask()
+    real = opening.by_id
+
+    def pruned(event_ids: Sequence[UUID]) -> dict[UUID, Event]:
+        return {pk: event for pk, event in real(event_ids).items() if event.data["decision_id"] != str(newest.id)}
+
+    monkeypatch.setattr(proving, "BATCH", 1)
+    monkeypatch.setattr(opening, "by_id", pruned)
+    proof = again(published)
+    assert (proof.verdict, dict(proof.counts)) == ("NOT_COVERED", {"no_record": 1, "same": 1})
 
 
 def test_it_needs_the_right_to_export(published: SimpleNamespace, actor_of: Callable[..., Any], world: Any) -> None:
