@@ -130,11 +130,11 @@ class Driver:
         case.decided_at = case.decided_at or clock.now().timestamp()
 
     def _case_of(self, card: dict[str, Any]) -> Case | None:
-        """A card may be there before the answer to the report is."""
-        content = str((card["text"], card["blocks"]))
+        """By the headline, as the body also tells of earlier tickets. A card may be there before the answer to the
+        report is."""
         deadline = clock.monotonic() + 3
         while clock.monotonic() < deadline:
-            found = next((case for case in self.seen.cases if case.number in content), None)
+            found = next((case for case in self.seen.cases if case.number in card["text"]), None)
             if found:
                 return found
             time.sleep(0.02)
