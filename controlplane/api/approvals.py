@@ -132,7 +132,7 @@ class Approvals(ApiView):
         if which not in access.BOXES:
             raise Invalid(f"which is one of {', '.join(access.BOXES)}", field="which")
         rows = access.queue(self.actor, which, after=page.before, limit=page.limit + 1)
-        return Response(paging.envelope(rows, page, lambda item: Approval(item).data))
+        return Response(paging.envelope(rows, page, Approval().to_representation))
 
 
 class ApprovalOne(ApiView):

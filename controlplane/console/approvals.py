@@ -16,6 +16,7 @@ from controlplane.console import diffs
 from controlplane.console.inert import inert
 from controlplane.console.pages import PAGE, Page, older
 from controlplane.console.stepups import Deed, ProvingPage
+from controlplane.console.templatetags.console import ago, status, when
 from controlplane.lib import clock
 from controlplane.lib.errors import Invalid
 
@@ -38,7 +39,8 @@ class Approvals(Page):
         items = access.queue(self.actor, show, after=self.cursor, limit=PAGE)
         last = items[-1].request.id if len(items) == PAGE else None
         rows = [_row(item) for item in items]
-        return {"tabs": TABS, "show": show, "rows": rows, "older": older(self.query, last)}
+        label = "Decided" if show == "decided" else "Expires"
+        return {"tabs": TABS, "show": show, "rows": rows, "moment": label, "older": older(self.query, last)}
 
 
 class Approval(ProvingPage):
@@ -78,20 +80,21 @@ class Approval(ProvingPage):
 
 
 def _row(item: access.Item) -> dict[str, Any]:
-    """Plain members by name: what a template looks up in objects, row by row, costs more than the rows."""
+    """Plain members by name: what a template looks up in objects and decides, row by row, costs more than the rows."""
     request = item.request
+    waits = request.state == State.PENDING
     return {
         "id": request.pk,
-        "state": request.state,
+        "status": status(request.state),
         "title": inert(request.title),
         "in_place_of": item.in_place_of,
-        "escalated": request.escalated_at is not None and request.state == State.PENDING,
+        "escalated": waits and request.escalated_at is not None,
         "ticket": request.ticket or "–",
         "tool": request.tool,
         "risk": request.risk,
         "votes": f"{item.approvals} of {request.quorum}",
-        "decided_at": request.decided_at,
-        "deadline": item.deadline,
+        "moment": when(item.deadline if waits else request.decided_at),
+        "passed": ago(item.deadline) if waits else "",
     }
 
 

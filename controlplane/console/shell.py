@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 
 from django.urls import reverse
 
@@ -94,11 +93,9 @@ def _halts() -> Sequence[Halt] | None:
 
 def _navigation(slug: str, counts: dict[str, int]) -> tuple[tuple[Item, ...], ...]:
     return tuple(
-        tuple(Item(name, key, label, _address(name, slug), counts.get(name, 0)) for name, key, label in group)
+        tuple(
+            Item(name, key, label, reverse(f"console:{name}", args=[slug]), counts.get(name, 0))
+            for name, key, label in group
+        )
         for group in NAVIGATION
     )
-
-
-@lru_cache(maxsize=4096)
-def _address(name: str, slug: str) -> str:
-    return reverse(f"console:{name}", args=[slug])

@@ -2,8 +2,13 @@
 
 from types import SimpleNamespace
 
+import pytest
+from django.db import connection, transaction
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
+from tenants import scope
+from tenants.models import WorkspaceUserPermission
 from tests.asking import DISPLAY, ask, state_of
 
 
@@ -88,3 +93,35 @@ def test_the_queue_is_paged_by_key_and_keeps_its_tab(signed_in, world: SimpleNam
     second = signed_in(world.a.bob).get("/o/a/approvals/" + page.context["older"])
     assert second.content.decode().count("data-row") == 1
     assert second.context["show"] == "all"
+
+
+ASKED = 20
+"""Statements of one page of the queue at most, the savepoints of the test apart."""
+
+
+def _asked(client: Client, path: str) -> int:
+    with CaptureQueriesContext(connection) as seen:
+        assert client.get(path).status_code == 200
+    return sum("SAVEPOINT" not in query["sql"] for query in seen.captured_queries)
+
+
+@pytest.mark.parametrize("show", ["mine", "all", "decided"])
+def test_a_longer_queue_asks_no_more(signed_in, world: SimpleNamespace, told: list[str], show: str) -> None:
+    bob, carol = signed_in(world.a.bob), signed_in(world.a.carol)
+    for _ in range(2):
+        ask(world)
+        answer(bob, ask(world))
+    few = _asked(carol, f"/o/a/approvals/?show={show}")
+    for _ in range(8):
+        ask(world)
+        answer(bob, ask(world))
+    assert _asked(carol, f"/o/a/approvals/?show={show}") == few <= ASKED
+
+
+def test_a_page_forgets_what_it_asked(signed_in, world: SimpleNamespace) -> None:
+    """What somebody may do is asked once per page, and again for the next one."""
+    request, carol = ask(world), signed_in(world.a.carol)
+    assert "data-approve" in carol.get(f"/o/a/approvals/{request.id}/").content.decode()
+    with scope.enter(world.a.tenant.id), transaction.atomic():
+        WorkspaceUserPermission.objects.filter(user_id=world.a.carol.id, permission__codename="approve").delete()
+    assert "data-approve" not in carol.get(f"/o/a/approvals/{request.id}/").content.decode()
