@@ -8,6 +8,7 @@ from django.db import models
 from connectors.calls import FINAL, CallState, Lane
 from connectors.circuits import CircuitState
 from connectors.lights import Outcome
+from connectors.line_models import SlackLine  # noqa: F401 - rows of this app
 from connectors.people_models import NotificationPreference, Rota, SlackLinking  # noqa: F401 - rows of this app
 from controlplane.lib import clock
 from tenants.models import Environment, TenantModel, User, Workspace

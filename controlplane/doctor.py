@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
+from connectors.slack import reports
 from controlplane.database import OLDEST_SERVER
 from evidence import lateness
 from evidence.errors import OutsideMisconfigured
@@ -125,6 +126,17 @@ def anchors() -> Finding:
     return Finding("Anchors", True, f"{named} outside are shown signed heads, none is late")
 
 
+def slack_lines() -> Finding:
+    """Socket Mode: whether every endpoint that wants a line has one that is connected."""
+    try:
+        lines = reports.everywhere()
+    except DatabaseError:
+        return Finding("Slack lines", False, "unknown", "PostgreSQL must answer first.", needed=False)
+    found = "; ".join(one.told for one, _ in lines) or "none wanted"
+    advice = "Run `manage.py slack_socket`; the last error says why a line does not come about."
+    return Finding("Slack lines", all(served for _, served in lines), found, advice, needed=False)
+
+
 PROBES: Mapping[str, Callable[[], Finding]] = MappingProxyType(
     {
         "python": python,
@@ -137,6 +149,7 @@ PROBES: Mapping[str, Callable[[], Finding]] = MappingProxyType(
         "anchors": anchors,
         "frontend": frontend,
         "browser": browser,
+        "slack_lines": slack_lines,
     }
 )
 

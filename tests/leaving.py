@@ -32,6 +32,8 @@ SILENT = {
     "connectors.gateway.resolution._taken": "a lease; the answer is recorded when it is settled",
     "connectors.inbound.forget_slack_deliveries": "keys against replay, after they have expired",
     "connectors.slack.linking._count_try": "tries are counted before a code is looked at; a link is recorded",
+    "connectors.slack.reports.hang_up": "how a line stands, as its process says",
+    "connectors.slack.reports.say": "how a line stands, as its process says",
     "connectors.slack.once.note": "a key against replay; what a click changes is recorded",
     "connectors.summons._take": "whose turn it is to send a digest; the message is a governed call",
     "controlplane.console.throttle.forgive": "a window that counts failed sign-ins is closed",

@@ -39,7 +39,7 @@ def begin(*, team_id: str, slack_user_id: str, actor: Actor) -> SlackLinking:
     """Send a code to that Slack user. Raises Forbidden outside a session, Invalid, Conflict when it is linked already,
     LinkingRefused when Slack did not take the message, or after too many attempts.
     """
-    _require_session(actor)
+    require_session(actor)
     code = "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
     begun, door, letter = _written(team_id, slack_user_id.strip().upper(), code, actor)
     if not private.send(door, begun.slack_user_id, begun.pk, letter):
@@ -49,7 +49,7 @@ def begin(*, team_id: str, slack_user_id: str, actor: Actor) -> SlackLinking:
 
 def confirm(*, attempt_id: UUID, code: str, actor: Actor) -> SlackIdentity:
     """The code that arrived. Each attempt takes five codes and ten minutes; raises LinkingRefused, NotFound."""
-    _require_session(actor)
+    require_session(actor)
     _count_try(attempt_id, actor)
     return _linked(attempt_id, code, actor)
 
@@ -64,7 +64,7 @@ def unlink_own(*, identity_id: UUID, actor: Actor) -> None:
     record(SlackUserUnlinked(identity.team_id, identity.slack_user_id), actor=actor)
 
 
-def _require_session(actor: Actor) -> None:
+def require_session(actor: Actor) -> None:
     if not actor.is_person or actor.method != "session":
         raise Forbidden("A Slack user is linked by a person who is signed in to the console.")
 
@@ -72,9 +72,7 @@ def _require_session(actor: Actor) -> None:
 @transaction.atomic(durable=True)
 def _written(team_id: str, slack_user_id: str, code: str, actor: Actor) -> tuple[SlackLinking, WebhookEndpoint, Letter]:
     require(actor, Perm.VIEW)
-    door = next((door for door in private.doors() if private.team_of(door.instance) == team_id), None)
-    if door is None:
-        raise Invalid("there is no such Slack workspace here", field="team")
+    door = door_of(team_id)
     _check_free(team_id, slack_user_id)
     _check_pace(actor)
     begun = SlackLinking(user_id=actor.id, team_id=team_id, slack_user_id=slack_user_id, expires_at=clock.now() + LIVES)
@@ -82,6 +80,14 @@ def _written(team_id: str, slack_user_id: str, code: str, actor: Actor) -> tuple
     begun.save(force_insert=True)
     record(SlackLinkingBegun(team_id, slack_user_id, actor.id), actor=actor)
     return begun, door, _letter(begun, code, actor)
+
+
+def door_of(team_id: str) -> WebhookEndpoint:
+    """Where people of that Slack workspace are spoken with; raises Invalid. Needs an open transaction."""
+    door = next((door for door in private.doors() if private.team_of(door.instance) == team_id), None)
+    if door is None:
+        raise Invalid("there is no such Slack workspace here", field="team")
+    return door
 
 
 def _check_free(team_id: str, slack_user_id: str) -> None:

@@ -4,19 +4,23 @@ Several processes may listen: Slack gives an envelope to one of them, and the gu
 """
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
-from django.db import connections, transaction
+from django.db import DatabaseError, connections, transaction
 from slack_bolt.adapter.socket_mode.internals import run_bolt_app, send_response
 
 from connectors import access
 from connectors.errors import EndpointNotFound, SignatureRefused
 from connectors.gateway import tools
-from connectors.slack import intake
+from connectors.slack import intake, reports
 from connectors.slack.interactivity import app_for
+from connectors.slack.reports import Report
 from connectors.slack.transport_socket import Client, Envelope, LineRefused, SocketLine, acknowledge
 from connectors.types import Instance
+from controlplane.lib import clock
 from controlplane.lib.canonical import sha256_hex
 from controlplane.lib.errors import DomainError
 from controlplane.lib.logs import bind, get_logger
@@ -42,6 +46,7 @@ class Switchboard:
 
     def __post_init__(self) -> None:
         self.lines: dict[Ear, SocketLine] = {}
+        self._said: dict[Ear, tuple[Report, datetime]] = {}
 
     def refresh(self) -> None:
         """Safe to call at any time: opens what is missing, then closes what is not wanted any more."""
@@ -51,16 +56,44 @@ class Switchboard:
         for line in self.lines.values():
             _dial(line)
         for ear in self.lines.keys() - wanted.keys():
-            self.lines.pop(ear).close()
+            self._hang_up(ear)
+        for ear, line in self.lines.items():
+            self._speak(ear, line)
 
     def close(self) -> None:
         while self.lines:
-            self.lines.popitem()[1].close()
+            with suppress(DatabaseError):
+                self._hang_up(next(iter(self.lines)))
+
+    def _hang_up(self, ear: Ear) -> None:
+        self.lines.pop(ear).close()
+        self._said.pop(ear, None)
+        if not any(other.endpoint_id == ear.endpoint_id for other in self.lines):
+            with scope.enter(ear.tenant_id):
+                reports.hang_up(ear.endpoint_id)
+
+    def _speak(self, ear: Ear, line: SocketLine) -> None:
+        """When something has changed, and from time to time: who is not heard of is not believed."""
+        report, (before, said_at) = _report(line), self._said.get(ear, (None, clock.now()))
+        if report == before and clock.now() - said_at < reports.SAY_EVERY:
+            return
+        with scope.enter(ear.tenant_id):
+            reports.say(ear.endpoint_id, report)
+        self._said[ear] = (report, clock.now())
+
+
+def _report(line: SocketLine) -> Report:
+    return Report(line.is_connected(), line.heard_at, line.trouble, line.troubled_at)
 
 
 def _line(ear: Ear, instance: Instance, app_token: str) -> SocketLine:
     line = SocketLine(instance, app_token)
-    line.socket_mode_request_listeners.append(lambda client, request: _hear(ear, client, request))
+
+    def hear(client: Client, request: Envelope) -> None:
+        line.heard_at = clock.now()
+        _hear(ear, client, request)
+
+    line.socket_mode_request_listeners.append(hear)
     return line
 
 
@@ -72,6 +105,8 @@ def _dial(line: SocketLine) -> None:
         line.connect()
     except LineRefused as refused:
         log.warning("no line to Slack: %s", refused)
+        if not line.trouble:
+            line.note_trouble(str(refused))
 
 
 def _hear(ear: Ear, client: Client, request: Envelope) -> None:

@@ -6,6 +6,7 @@ from the environment, and a refusal makes the client wait as long as Slack says,
 
 import ipaddress
 from contextlib import suppress
+from datetime import datetime
 from urllib.parse import urlsplit
 
 from slack_sdk.errors import SlackApiError
@@ -53,6 +54,10 @@ class SocketLine(SocketModeClient):
         self._instance = instance
         self._refusals = 0
         self._not_before = 0.0
+        self.heard_at: datetime | None = None
+        self.trouble = ""
+        self.troubled_at: datetime | None = None
+        self.on_error_listeners.append(lambda error: self.note_trouble(f"{type(error).__name__}: {error}"))
 
     def issue_new_wss_url(self) -> str:
         """Where to dial; raises LineRefused while Slack is to be left alone, and when it refuses."""
@@ -64,9 +69,14 @@ class SocketLine(SocketModeClient):
             answer = Failed(permanent=False, code=lost.code, detail=lost.detail)
         if isinstance(answer, Failed):
             self._rest(answer.retry_after_s)
+            self.note_trouble(f"{answer.code}: {answer.detail}")
             raise LineRefused(f"{answer.code}: {answer.detail}")
         self._refusals = 0
         return admitted(str(answer.get("url", "")), self._instance)
+
+    def note_trouble(self, words: str) -> None:
+        """What went wrong last; for whoever looks at the line."""
+        self.trouble, self.troubled_at = words, clock.now()
 
     def _asked(self) -> dict[str, object] | Failed:
         credentials = {"app_token": self.app_token.encode()}

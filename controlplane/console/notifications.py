@@ -10,7 +10,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponseBase
 
 from connectors import preferences, rotas
-from connectors.slack import linking, private
+from connectors.slack import linking, private, proposing
 from controlplane.console.checked import Checked
 from controlplane.console.pages import Page
 from tenants import access
@@ -105,6 +105,18 @@ class SlackLink(_Step):
         linking.begin(team_id=chosen["team"], slack_user_id=chosen["member"], actor=self.actor)
         messages.success(request, "A code was sent to that Slack user.")
         return self.to("notifications")
+
+
+class SlackPropose(_Step):
+    """Before the first step: who has my e-mail address in Slack? The form is filled in, nothing is sent there yet."""
+
+    def act(self, request: HttpRequest) -> HttpResponseBase:
+        found = proposing.by_email(team_id=request.POST.get("team", ""), actor=self.actor)
+        with transaction.atomic():
+            context = self.context()
+        given = {"member": found.slack_user_id, "team": found.team_id}
+        form = LinkForm(teams=context["teams"], auto_id="link_%s", initial=given)
+        return self.also(self.template_name, {**context, "proposal": found, "link_form": form})
 
 
 class SlackCode(_Step):

@@ -5,6 +5,7 @@ from typing import Any
 from connectors import access as connectors
 from connectors import enforcement
 from connectors.lights import MEANING, WORDS
+from connectors.slack import reports
 from controlplane.console.pages import Page
 
 
@@ -13,7 +14,7 @@ class Connectors(Page):
     here = "connectors"
 
     def context(self) -> dict[str, Any]:
-        return {"instances": connectors.health(self.actor)}
+        return {"instances": connectors.health(self.actor), "lines": reports.shown(self.actor)}
 
 
 class Enforcement(Page):

@@ -71,6 +71,7 @@ of_tenant = [
     path("policies/bundles/<uuid:id>/", sources.BundleSource.as_view(), name="bundle"),
     path("notifications/", notifications.Notifications.as_view(), name="notifications"),
     path("notifications/slack/", notifications.SlackLink.as_view(), name="slack-link"),
+    path("notifications/slack/propose/", notifications.SlackPropose.as_view(), name="slack-propose"),
     path("notifications/slack/<uuid:id>/", notifications.SlackCode.as_view(), name="slack-code"),
     path("notifications/linked/<uuid:id>/unlink/", notifications.SlackUnlink.as_view(), name="slack-unlink"),
     path("notifications/rota/", notifications.RotaSet.as_view(), name="rota-set"),

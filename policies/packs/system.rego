@@ -43,6 +43,13 @@ grants contains {"rule": "interlock.packs.system.direct"} if {
 	input.resource.args.blocks[0].type == "header"
 }
 
+# The Slack user of a person's own e-mail address is looked up, to propose it for linking.
+grants contains {"rule": "interlock.packs.system.propose"} if {
+	by_the_system
+	input.resource.tool == "slack.user.find"
+	object.keys(input.resource.args) == {"email"}
+}
+
 # The rehearsal of the kill switch: a call to ourselves that nothing but the switch keeps from passing.
 grants contains {"rule": "interlock.packs.system.drill"} if {
 	by_the_system

@@ -1,6 +1,7 @@
 """Socket Mode from end to end: the stand-in's envelopes over real WebSockets to our own listeners, commits real."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,10 +10,13 @@ from django.db import transaction
 from approvals.models import Vote
 from approvals.types import State
 from connectors import services
-from connectors.models import WebhookEndpoint
+from connectors.models import SlackLine, WebhookEndpoint
 from connectors.sandbox import accounts
+from connectors.slack import reports
 from connectors.slack.listening import Switchboard
 from connectors.slack.transport_socket import SocketLine
+from controlplane import doctor
+from controlplane.lib import clock
 from tenants import vault
 from tests import slack_ground as slack
 from tests.slack_ground import Desk
@@ -102,6 +106,58 @@ def test_a_rotated_token_opens_a_new_line_and_a_wrong_one_none(board: Switchboar
     with slack.outside():
         board.refresh()
     assert _line(board).is_connected()
+
+
+def test_how_a_line_stands_is_kept_by_whoever_holds_it(board: Switchboard, desk: Desk) -> None:
+    told = _told(board)
+    assert (told.state, told.words, told.line.last_envelope_at) == ("HEALTHY", "connected", None)
+    assert _doctor().ok
+    assert _click(desk)["delivery"]["status"] == 200
+    assert _told(board).line.last_envelope_at is not None
+    line = _line(board)
+    line.auto_reconnect_enabled = False
+    desk.vendors.ctl("slack/lines", {"cut": True})
+    until(lambda: not line.is_connected(), "the line is gone")
+    told = _told(board)
+    assert (told.state, told.words) == ("DOWN", "not connected")
+    assert not _doctor().ok
+
+
+def test_a_line_of_a_process_that_is_gone_is_not_believed(board: Switchboard) -> None:
+    _told(board)
+    with transaction.atomic():
+        SlackLine.objects.update(seen_at=clock.now() - reports.BELIEVED - timedelta(seconds=1))
+    assert _stands().state == "UNSEEN"
+    assert "not heard of" in _doctor().found
+    with slack.outside():
+        board.close()
+    assert (_stands().line, _stands().words) == (None, reports.NOBODY)
+    assert not _doctor().ok
+
+
+def test_why_a_line_does_not_come_about_is_told(board: Switchboard, desk: Desk) -> None:
+    vault.store(name="slack-app", secret=b"xapp-wrong", actor=desk.side.admin)
+    told = _told(board)
+    assert told.state == "DOWN"
+    assert "invalid_auth" in told.line.last_error
+    assert "invalid_auth" in _doctor().found
+
+
+def _told(board: Switchboard) -> Any:
+    with slack.outside():
+        board.refresh()
+    return _stands()
+
+
+@transaction.atomic
+def _stands() -> reports.Shown:
+    (one,) = reports._all()
+    return one
+
+
+def _doctor() -> doctor.Finding:
+    with slack.outside():
+        return doctor.slack_lines()
 
 
 def _line(board: Switchboard) -> SocketLine:

@@ -8,9 +8,12 @@ import pytest
 from django.db import transaction
 
 from connectors.models import SlackIdentity
-from connectors.people_models import NotificationPreference, Rota
+from connectors.people_models import NotificationPreference, Rota, SlackLinking
 from connectors.sandbox import accounts
+from connectors.slack import proposing
+from controlplane.lib.errors import Forbidden
 from tenants import scope
+from tenants.models import User
 from tests import slack_ground as slack
 from tests.integration.connectors.conftest import (  # noqa: F401 - fixtures
     bare,
@@ -53,6 +56,40 @@ def test_a_person_links_and_unlinks_their_own_slack_user(
     assert carol.post(unlink).status_code == 302
     with scope.enter(world.a.tenant.id), transaction.atomic():
         assert not SlackIdentity.objects.filter(slack_user_id="U0CAROL").exists()
+
+
+def test_an_email_address_proposes_a_slack_user_and_links_nothing(
+    people: Any,
+    world: SimpleNamespace,
+    vendors: StandIns,  # noqa: F811 - fixtures
+) -> None:
+    User.objects.filter(pk=world.a.carol.pk).update(email="carol@acme.test")
+    carol = people(world.a.carol)
+    page = carol.post(f"{PAGE}slack/propose/", {"team": accounts.SLACK_TEAM})
+    assert page.status_code == 200
+    assert "carol@acme.test is <strong>carol</strong> (<code>U0CAROL</code>)" in page.content.decode()
+    assert 'value="U0CAROL"' in page.content.decode(), "the form is filled in"
+    assert "D0CAROL" not in vendors.ctl("state", method="GET")["slack"]["channels"], "nothing was sent there"
+    with scope.enter(world.a.tenant.id), transaction.atomic():
+        assert not SlackIdentity.objects.filter(slack_user_id="U0CAROL").exists()
+        assert not SlackLinking.objects.exists()
+
+
+@pytest.mark.parametrize(("email", "status"), [("", 422), ("nobody@acme.test", 409)])
+def test_where_slack_knows_nobody_nothing_is_proposed(
+    people: Any, world: SimpleNamespace, email: str, status: int
+) -> None:
+    User.objects.filter(pk=world.a.carol.pk).update(email=email)
+    answer = people(world.a.carol).post(f"{PAGE}slack/propose/", {"team": accounts.SLACK_TEAM})
+    assert answer.status_code == status
+    assert "member id" in answer.content.decode()
+
+
+def test_only_a_session_is_given_a_proposal(people: Any, world: SimpleNamespace, actor_of: Any) -> None:
+    User.objects.filter(pk=world.a.carol.pk).update(email="carol@acme.test")
+    token = actor_of(world.a.carol, world.a.tenant, method="token")
+    with scope.enter(world.a.tenant.id), pytest.raises(Forbidden):
+        proposing.by_email(team_id=accounts.SLACK_TEAM, actor=token)
 
 
 def _code(stand_ins: StandIns) -> str:
