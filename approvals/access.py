@@ -178,7 +178,7 @@ def _mine(rows: QuerySet[ApprovalRequest], mine: Powers) -> QuerySet[ApprovalReq
         return rows.none()
     free = rows.filter(~_concerned(actor.id), state=State.PENDING)
     if not mine.lent:
-        return free.filter(_within(mine, mine.own), ~Exists(_using(actor.id)))
+        return free.filter(_within(mine, mine.own), ~Exists(_voted(actor.id)), ~Exists(_in_place_of(actor.id)))
     allowed = _within(mine, mine.own) & ~Q(Exists(_in_place_of(actor.id)))
     for one in (one for lent in mine.lent.values() for one in lent):
         allowed |= _within(mine, one.perms) & ~_concerned(one.principal_id) & ~_used(one.principal_id)
@@ -205,17 +205,13 @@ def _voted(person: UUID) -> QuerySet[Vote]:
     return Vote.objects.filter(request_id=OuterRef("pk"), voter_id=person)
 
 
-def _using(person: UUID) -> QuerySet[Vote]:
-    """By themselves or in their place."""
-    return Vote.objects.filter(Q(voter_id=person) | Q(right_of_id=person), request_id=OuterRef("pk"))
-
-
 def _in_place_of(person: UUID) -> QuerySet[Vote]:
     return Vote.objects.filter(request_id=OuterRef("pk"), right_of_id=person)
 
 
 def _used(person: UUID) -> Q:
-    return Q(Exists(_using(person)))
+    """Their right, by themselves or in their place."""
+    return Q(Exists(_voted(person))) | Q(Exists(_in_place_of(person)))
 
 
 def _all(rows: QuerySet[ApprovalRequest], _: Powers) -> QuerySet[ApprovalRequest]:

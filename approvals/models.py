@@ -148,7 +148,14 @@ class Vote(TenantModel):
                 condition=Q(right_of_id=None) | ~Q(right_of_id=F("voter_id")), name="vote_for_somebody_else"
             ),
         ]
-        indexes = [models.Index(fields=["tenant", "voter_id", "request"], name="vote_of_person")]
+        indexes = [
+            models.Index(fields=["tenant", "voter_id", "request"], name="vote_of_person"),
+            models.Index(
+                fields=["tenant", "right_of_id", "request"],
+                condition=Q(right_of_id__isnull=False),
+                name="vote_in_place",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.voter_label}: {self.verdict}"

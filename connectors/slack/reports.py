@@ -5,12 +5,14 @@ import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 
 from connectors import access
-from connectors.models import SlackLine, WebhookEndpoint
+from connectors.line_models import SlackLine
+from connectors.models import WebhookEndpoint
 from controlplane.lib import clock
 from tenants import scope
 from tenants.actors import Actor
@@ -35,7 +37,8 @@ class Report:
 @transaction.atomic(durable=True)
 def say(endpoint_id: UUID, report: Report) -> None:
     """Keep it. What processes said that are gone for a day is forgotten."""
-    now, line = clock.now(), {"endpoint_id": endpoint_id, "listener": LISTENER}
+    now = clock.now()
+    line: dict[str, Any] = {"endpoint_id": endpoint_id, "listener": LISTENER}
     SlackLine.objects.filter(seen_at__lt=now - KEPT).delete()
     before = SlackLine.objects.filter(**line).first()
     same = before is not None and before.connected == report.connected

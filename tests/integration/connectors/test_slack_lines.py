@@ -10,7 +10,8 @@ from django.db import transaction
 from approvals.models import Vote
 from approvals.types import State
 from connectors import services
-from connectors.models import SlackLine, WebhookEndpoint
+from connectors.line_models import SlackLine
+from connectors.models import WebhookEndpoint
 from connectors.sandbox import accounts
 from connectors.slack import reports
 from connectors.slack.listening import Switchboard

@@ -67,7 +67,7 @@ def test_an_email_address_proposes_a_slack_user_and_links_nothing(
     carol = people(world.a.carol)
     page = carol.post(f"{PAGE}slack/propose/", {"team": accounts.SLACK_TEAM})
     assert page.status_code == 200
-    assert "carol@acme.test is <strong>carol</strong> (<code>U0CAROL</code>)" in page.content.decode()
+    assert "carol@acme.test is <strong>Carol</strong> (<code>U0CAROL</code>)" in page.content.decode()
     assert 'value="U0CAROL"' in page.content.decode(), "the form is filled in"
     assert "D0CAROL" not in vendors.ctl("state", method="GET")["slack"]["channels"], "nothing was sent there"
     with scope.enter(world.a.tenant.id), transaction.atomic():
