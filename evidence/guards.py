@@ -198,7 +198,8 @@ SELECT 'rewrite ' || t.relname || '.' || r.rulename, pg_get_ruledef(r.oid), r.oi
   FROM pg_rewrite r JOIN tables t ON t.oid = r.ev_class
 UNION ALL
 SELECT 'policy ' || t.relname || '.' || p.polname,
-       p.polcmd::text || '|' || (SELECT string_agg(pg_get_userbyid(r), ',' ORDER BY 1) FROM unnest(p.polroles) r)
+       p.polcmd::text || '|' || (SELECT string_agg(pg_get_userbyid(r), ',' ORDER BY pg_get_userbyid(r))
+                                  FROM unnest(p.polroles) r)
            || '|' || coalesce(pg_get_expr(p.polqual, p.polrelid), '')
            || '|' || coalesce(pg_get_expr(p.polwithcheck, p.polrelid), ''),
        p.oid || '/' || p.xmin::text
@@ -232,7 +233,7 @@ SELECT 'function ' || p.oid::regprocedure::text,
 UNION ALL
 SELECT 'role ' || rolname,
        CASE WHEN rolsuper OR rolbypassrls OR rolcreaterole OR rolreplication THEN 'powerful' ELSE 'plain' END || '|'
-           || coalesce((SELECT string_agg(m.roleid::regrole::text, ',' ORDER BY 1)
+           || coalesce((SELECT string_agg(m.roleid::regrole::text, ',' ORDER BY m.roleid::regrole::text)
                          FROM pg_auth_members m WHERE m.member = roles.oid), ''),
        ''
   FROM roles
