@@ -1,7 +1,7 @@
 """What a process that holds lines of Socket Mode says of them, and how that reads elsewhere."""
 
 import os
-import socket
+import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,7 @@ from tenants.permissions import Perm, holds_anywhere
 from tenants.services import every_tenant
 
 SAY_EVERY, BELIEVED, KEPT = timedelta(seconds=10), timedelta(seconds=30), timedelta(days=1)
-LISTENER = f"{socket.gethostname()[:60]}:{os.getpid()}"
+LISTENER = f"{platform.node()[:60]}:{os.getpid()}"
 NOBODY = "no process listens: start manage.py slack_socket"
 
 

@@ -104,7 +104,7 @@ def test_a_card_that_slack_refuses_for_good_is_given_up(door: SimpleNamespace, v
 
 
 def test_replay_guards_are_dropped_when_the_window_is_over(desk: Desk) -> None:
-    desk.press("open_console")
+    desk.press("approve")
     assert inbound.forget_slack_deliveries() == 0
     with clock.frozen(clock.now() + timedelta(minutes=16)):
         assert inbound.forget_slack_deliveries() == 2, "of the click and of its trigger"
