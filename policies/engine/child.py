@@ -49,6 +49,12 @@ class Evaluator:
             "trace": self._trace,
         }
 
+    def wake(self) -> None:
+        """Load the Go runtime and let it make its reservations, as the first question would."""
+        engine = self._compile({}, {})
+        engine.eval_query("true", {})
+        engine.close()
+
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         try:
             return {"value": self._verbs[request["verb"]](request)}
@@ -211,9 +217,13 @@ def main() -> None:
     os.chdir("/")
     os.nice(config["nice"])
     readable = [*config["readable"], config["library"]]
+    address_space = confine.AddressSpace()
     layers = confine.confine(readable, config["memory_mb"])
     os.environ["GOMEMLIMIT"] = f"{int(config['memory_mb'] * COLLECT_FROM)}MiB"
     evaluator = Evaluator(_library(config["library"]), kept_bytes=config["memory_mb"] * BYTES_PER_MB)
+    evaluator.wake()
+    if not address_space.hold(config["memory_mb"]):
+        layers["limits"] = "failed"
     _write(framing.pack({"layers": layers}))
     _serve(evaluator)
 

@@ -1,8 +1,8 @@
 """Confinement of the evaluator child, by the kernel, before the OPA library is loaded.
 
-The order matters: limits → Landlock → seccomp → library. Landlock binds the calling thread and its children
-only, so it must come before the Go runtime starts threads. Every layer is proven by trying what it forbids;
-the parent decides whether an absent layer is fatal. No project imports, no third-party ones.
+The order matters: limits → Landlock → seccomp → library → `AddressSpace.hold`. Landlock binds the calling thread and
+its children only, so it must come before the Go runtime starts threads. Every layer is proven by trying what it
+forbids; the parent decides whether an absent layer is fatal. No project imports, no third-party ones.
 
 Numbers: Linux `arch/x86/entry/syscalls/syscall_64.tbl`, `include/uapi/asm-generic/unistd.h`, `landlock.h`, `seccomp.h`.
 """
@@ -122,11 +122,28 @@ def confine(readable: Sequence[str], memory_mb: int) -> dict[str, str]:
     return states
 
 
+class AddressSpace:
+    """The limit that comes after the library. Go reserves far more than it uses when it starts, and RLIMIT_DATA does
+    not see the one block that a reservation is turned into: the kernel weighs a MAP_FIXED by what it adds to the
+    mappings that are there already. Made before the confinement, which hides /proc."""
+
+    def __init__(self) -> None:
+        self._statm = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
+
+    def hold(self, more_mb: int) -> bool:
+        """From here on at most `more_mb` beyond what is mapped now; whether that holds."""
+        mapped = int(os.pread(self._statm, 64, 0).split()[0]) * resource.getpagesize()
+        os.close(self._statm)
+        value = mapped + (more_mb << 20)
+        resource.setrlimit(resource.RLIMIT_AS, (value, value))
+        return resource.getrlimit(resource.RLIMIT_AS) == (value, value)
+
+
 def _limit(memory_mb: int) -> str:
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
     libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    # DATA, not AS: the Go runtime reserves far more address space than it uses
+    # DATA, not yet AS: see AddressSpace
     wanted = {
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_FSIZE: 0,

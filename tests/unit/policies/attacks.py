@@ -21,6 +21,7 @@ STALLS = {
     '{{end}}{{end}}", {"a": numbers.range(1, 3000)}))',
     "every address of a /4": 'got := count(net.cidr_expand("16.0.0.0/4"))',
     "a number of ten billion bits": "got := bits.lsh(1, 10000000000)",
+    "a number of a hundred billion bits": "got := bits.lsh(1, 100000000000)",
     "a number squared again and again": "a0 := 99999999999\n\t{squares}\n\tgot := a40",
     "products of products": f"got := count([z | some a in {BIG}; some b in {BIG}; some c in {BIG}; z := a * b * c])",
     "every way through a graph": "g := {x: [y | some y in numbers.range(1, 28); y > x] | some x in "
