@@ -5,7 +5,7 @@ from django.db.models import F, Q
 from django.utils.functional import cached_property
 
 from approvals.types import Channel, Rules, State, Tier, Verdict
-from tenants.models import TenantModel
+from tenants.models import TenantModel, within_tenant
 from tenants.roles import ROLE_PERMISSIONS, Perm, Role
 
 
@@ -58,7 +58,7 @@ class ApprovalRequest(TenantModel):
 
     class Meta(TenantModel.Meta):
         constraints = [
-            models.UniqueConstraint(fields=["tenant", "id"], name="approvalrequest_within_tenant"),
+            within_tenant("approvalrequest"),
             models.UniqueConstraint(
                 fields=["tenant", "call_id", "action_digest"], name="one_request_per_call_and_digest"
             ),
@@ -140,7 +140,7 @@ class Vote(TenantModel):
 
     class Meta(TenantModel.Meta):
         constraints = [
-            models.UniqueConstraint(fields=["tenant", "id"], name="vote_within_tenant"),
+            within_tenant("vote"),
             models.UniqueConstraint(fields=["tenant", "request", "voter_id"], name="vote_once_per_person"),
             models.UniqueConstraint(fields=["tenant", "request", "right_of_id"], name="vote_once_per_right"),
             models.CheckConstraint(condition=~Q(verdict=Verdict.REJECT) | ~Q(reason=""), name="vote_no_has_a_reason"),
@@ -191,7 +191,7 @@ class Delegation(TenantModel):
 
     class Meta(TenantModel.Meta):
         constraints = [
-            models.UniqueConstraint(fields=["tenant", "id"], name="delegation_within_tenant"),
+            within_tenant("delegation"),
             models.CheckConstraint(condition=~Q(principal_id=F("stand_in_id")), name="delegation_to_somebody_else"),
             models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="delegation_lasts"),
         ]

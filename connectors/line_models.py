@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from tenants.models import TenantModel
+from tenants.models import TenantModel, within_tenant
 
 
 class SlackLine(TenantModel):
@@ -20,7 +20,7 @@ class SlackLine(TenantModel):
     class Meta(TenantModel.Meta):
         constraints = [
             models.UniqueConstraint(fields=["tenant", "endpoint", "listener"], name="slackline_once"),
-            models.UniqueConstraint(fields=["tenant", "id"], name="slackline_within_tenant"),
+            within_tenant("slackline"),
         ]
 
     def __str__(self) -> str:

@@ -7,15 +7,38 @@ from django.db import models
 
 from connectors.calls import FINAL, CallState, Lane
 from connectors.circuits import CircuitState
+from connectors.door_models import (
+    ApprovalCard,
+    SlackDelivery,
+    SlackIdentity,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
 from connectors.lights import Outcome
-from connectors.line_models import SlackLine  # noqa: F401 - rows of this app
-from connectors.people_models import NotificationPreference, Rota, SlackLinking  # noqa: F401 - rows of this app
+from connectors.line_models import SlackLine
+from connectors.people_models import NotificationPreference, Rota, SlackLinking
 from controlplane.lib import clock
-from tenants.models import Environment, TenantModel, User, Workspace
+from tenants.models import Environment, TenantModel, Workspace, within_tenant
 
-
-def _within_tenant(name: str) -> models.UniqueConstraint:
-    return models.UniqueConstraint(fields=["tenant", "id"], name=f"{name}_within_tenant")
+__all__ = [
+    "ApprovalCard",
+    "CallAttempt",
+    "CallProbe",
+    "Circuit",
+    "ConnectorInstance",
+    "Enforcement",
+    "History",
+    "NotificationPreference",
+    "ReconcileTask",
+    "Rota",
+    "SlackDelivery",
+    "SlackIdentity",
+    "SlackLine",
+    "SlackLinking",
+    "ToolCall",
+    "WebhookDelivery",
+    "WebhookEndpoint",
+]
 
 
 class ConnectorInstance(TenantModel):
@@ -43,7 +66,7 @@ class ConnectorInstance(TenantModel):
     class Meta(TenantModel.Meta):
         constraints = [
             models.UniqueConstraint(fields=["tenant", "name"], name="instance_name_once"),
-            _within_tenant("instance"),
+            within_tenant("instance"),
         ]
 
     def __str__(self) -> str:
@@ -74,7 +97,7 @@ class Circuit(TenantModel):
             models.CheckConstraint(
                 condition=models.Q(state__in=[s.value for s in CircuitState]), name="circuit_state_known"
             ),
-            _within_tenant("circuit"),
+            within_tenant("circuit"),
         ]
 
     def __str__(self) -> str:
@@ -162,7 +185,7 @@ class ToolCall(TenantModel):
             models.CheckConstraint(
                 condition=~models.Q(dry_run=True, kind="write"), name="call_of_dry_run_writes_nothing"
             ),
-            _within_tenant("call"),
+            within_tenant("call"),
         ]
         indexes = [
             models.Index(fields=["tenant", "run_id", "id"], name="call_of_run"),
@@ -207,7 +230,7 @@ class CallAttempt(TenantModel):
         constraints = [
             models.UniqueConstraint(fields=["call", "number"], name="attempt_number_once"),
             models.UniqueConstraint(fields=["tenant", "idempotency_key"], name="attempt_intended_once"),
-            _within_tenant("attempt"),
+            within_tenant("attempt"),
         ]
 
 
@@ -228,7 +251,7 @@ class CallProbe(TenantModel):
     class Meta(TenantModel.Meta):
         constraints = [
             models.UniqueConstraint(fields=["call", "attempt", "number"], name="probe_number_once"),
-            _within_tenant("probe"),
+            within_tenant("probe"),
         ]
 
 
@@ -261,7 +284,7 @@ class ReconcileTask(TenantModel):
             models.CheckConstraint(
                 condition=models.Q(state__in=["OPEN", "ANSWERED", "FOUND"]), name="doubt_state_known"
             ),
-            _within_tenant("doubt"),
+            within_tenant("doubt"),
         ]
         indexes = [models.Index(fields=["tenant", "id"], condition=models.Q(state="OPEN"), name="doubt_open")]
 
@@ -285,103 +308,9 @@ class History(TenantModel):
         verbose_name_plural = "histories"
         constraints = [
             models.UniqueConstraint(fields=["tenant", "subject"], name="history_subject_once"),
-            _within_tenant("history"),
+            within_tenant("history"),
         ]
         indexes = [models.Index(fields=["tenant", "touched_at"], name="history_oldest")]
-
-
-class WebhookEndpoint(TenantModel):
-    """Where a sender may post. Its path holds an opaque token, of which only the digest is kept."""
-
-    class Scheme(models.TextChoices):
-        STANDARD = "standard", "Standard Webhooks"
-        SLACK = "slack", "Slack interactivity"
-        SLACK_SOCKET = "slack-socket", "Slack Socket Mode"
-
-    name = models.SlugField(max_length=48)
-    scheme = models.CharField(max_length=16, choices=Scheme.choices, default=Scheme.STANDARD)
-    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="+")
-    environment = models.ForeignKey(Environment, on_delete=models.PROTECT, related_name="+")
-    instance = models.ForeignKey(ConnectorInstance, on_delete=models.PROTECT, related_name="endpoints")
-    service = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
-    event = models.CharField(max_length=80, blank=True, help_text="what a delivery means, e.g. incident.created")
-    token_digest = models.BinaryField(max_length=32, unique=True)
-    secret_ref = models.CharField(max_length=96)
-    next_secret_ref = models.CharField(max_length=96, blank=True)
-    enabled = models.BooleanField(default=True)
-
-    class Meta(TenantModel.Meta):
-        constraints = [
-            models.UniqueConstraint(fields=["tenant", "name"], name="endpoint_name_once"),
-            _within_tenant("endpoint"),
-        ]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class WebhookDelivery(TenantModel):
-    """A verified delivery, kept once per sender's id."""
-
-    endpoint = models.ForeignKey(WebhookEndpoint, on_delete=models.PROTECT, related_name="deliveries")
-    webhook_id = models.CharField(max_length=256)
-    body_sha256 = models.CharField(max_length=64)
-    body_digest = models.CharField(max_length=64, help_text="payload: the exact bytes")
-    headers = models.JSONField(default=dict)
-
-    class Meta(TenantModel.Meta):
-        verbose_name_plural = "webhook deliveries"
-        constraints = [
-            models.UniqueConstraint(fields=["endpoint", "webhook_id"], name="delivery_once"),
-            _within_tenant("delivery"),
-        ]
-
-
-class SlackIdentity(TenantModel):
-    """A verified link: this Slack user is that platform user. Membership of a channel proves nothing."""
-
-    team_id = models.CharField(max_length=32)
-    slack_user_id = models.CharField(max_length=32)
-    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
-    linked_by = models.UUIDField()
-
-    class Meta(TenantModel.Meta):
-        verbose_name_plural = "slack identities"
-        constraints = [
-            models.UniqueConstraint(fields=["tenant", "team_id", "slack_user_id"], name="slack_user_once"),
-            _within_tenant("slackidentity"),
-        ]
-
-
-class SlackDelivery(TenantModel):
-    """What names an interaction of Slack that was handled; the same one again is answered, not repeated."""
-
-    endpoint = models.ForeignKey(WebhookEndpoint, on_delete=models.PROTECT, related_name="+")
-    digest = models.CharField(max_length=64)
-
-    class Meta(TenantModel.Meta):
-        verbose_name_plural = "slack deliveries"
-        constraints = [
-            models.UniqueConstraint(fields=["endpoint", "digest"], name="slack_delivery_once"),
-            _within_tenant("slackdelivery"),
-        ]
-
-
-class ApprovalCard(TenantModel):
-    """Where an approval request is shown in a chat: posted and updated by governed calls."""
-
-    request_id = models.UUIDField()
-    instance = models.ForeignKey(ConnectorInstance, on_delete=models.PROTECT, related_name="+")
-    channel = models.CharField(max_length=64)
-    post_call = models.ForeignKey(ToolCall, on_delete=models.PROTECT, related_name="+")
-    message_ts = models.CharField(max_length=32, blank=True)
-    shown_state = models.CharField(max_length=16, blank=True)
-
-    class Meta(TenantModel.Meta):
-        constraints = [
-            models.UniqueConstraint(fields=["request_id", "instance"], name="card_once"),
-            _within_tenant("card"),
-        ]
 
 
 class Enforcement(TenantModel):
@@ -403,5 +332,5 @@ class Enforcement(TenantModel):
     class Meta(TenantModel.Meta):
         constraints = [
             models.UniqueConstraint(fields=["tenant", "environment"], name="enforcement_once"),
-            _within_tenant("enforcement"),
+            within_tenant("enforcement"),
         ]

@@ -4,7 +4,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 
-from tenants.models import TenantModel, User, Workspace
+from tenants.models import TenantModel, User, Workspace, within_tenant
 
 
 class SlackLinking(TenantModel):
@@ -19,7 +19,7 @@ class SlackLinking(TenantModel):
     used_at = models.DateTimeField(null=True)
 
     class Meta(TenantModel.Meta):
-        constraints = [models.UniqueConstraint(fields=["tenant", "id"], name="slacklinking_within_tenant")]
+        constraints = [within_tenant("slacklinking")]
         indexes = [models.Index(fields=["tenant", "user", "-id"], name="slacklinking_of_person")]
 
 
@@ -46,7 +46,7 @@ class NotificationPreference(TenantModel):
     class Meta(TenantModel.Meta):
         constraints = [
             models.UniqueConstraint(fields=["tenant", "user"], name="preference_once"),
-            models.UniqueConstraint(fields=["tenant", "id"], name="preference_within_tenant"),
+            within_tenant("preference"),
             models.CheckConstraint(
                 condition=Q(digest_hour=None) | Q(digest_hour__lte=23), name="preference_hour_of_a_day"
             ),
@@ -67,7 +67,7 @@ class Rota(TenantModel):
     class Meta(TenantModel.Meta):
         constraints = [
             models.UniqueConstraint(fields=["tenant", "workspace", "name"], name="rota_name_once"),
-            models.UniqueConstraint(fields=["tenant", "id"], name="rota_within_tenant"),
+            within_tenant("rota"),
             models.CheckConstraint(condition=Q(turn_hours__gte=1), name="rota_turns_last"),
         ]
 

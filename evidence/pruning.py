@@ -4,6 +4,7 @@ Each round signs a list of the leaves that lose their events; the list, the word
 transaction. The removal itself is a function of the database (`evidence.pruned`), which compares for itself.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import Any
@@ -103,15 +104,12 @@ def _first_young(log_id: UUID, days: int) -> int:
     """The first leaf that is kept, among those under a signed head: leaves do not go back in time."""
     newest = Checkpoint.objects.filter(log_id=log_id).order_by("size").last()
     oldest_kept = clock.now_ms() - days * DAY_MS
-    low, high = 0, newest.size if newest else 0
-    while low < high:
-        middle = (low + high) // 2
-        leaf = Leaf.objects.get(log_id=log_id, index=middle)
-        if envelope.parse_leaf(bytes(leaf.leaf)).time_ms <= oldest_kept:
-            low = middle + 1
-        else:
-            high = middle
-    return low
+
+    def time_of(index: int) -> int:
+        leaf = Leaf.objects.get(log_id=log_id, index=index)
+        return envelope.parse_leaf(bytes(leaf.leaf)).time_ms
+
+    return bisect_right(range(newest.size if newest else 0), oldest_kept, key=time_of)
 
 
 def _due_for_good(log_id: UUID, until: int) -> list[Due]:

@@ -15,24 +15,11 @@ from django.db import connection
 from evidence import columns, keys
 from evidence.columns import Columns
 from evidence.models import LogHead
+from evidence.storing import Written
 from evidence.verify import envelope
 from tenants import arrays, scope
 
 Place = tuple[UUID, int]
-
-
-@dataclass(slots=True)
-class Queued:
-    """The columns of a queued event: see `Event`."""
-
-    id: UUID
-    log_id: UUID
-    run_id: UUID | None
-    run_seq: int | None
-    type: str
-    body: bytes
-    event_hash: bytes
-    mac: bytes
 
 
 @dataclass(frozen=True)
@@ -41,7 +28,7 @@ class Waiting:
 
     event_id: UUID
     settled: bool
-    event: Queued | None
+    event: Written | None
 
 
 @dataclass(frozen=True)
@@ -50,14 +37,14 @@ class Poison:
 
     event_id: UUID
     reason: str
-    event: Queued | None
+    event: Written | None
 
 
 @dataclass(frozen=True)
 class Sifted:
     """`sound` in their order; what is in neither list stays in the queue."""
 
-    sound: list[Queued]
+    sound: list[Written]
     poisoned: list[Poison]
 
 
@@ -79,12 +66,12 @@ def waiting(head: LogHead, most: int) -> list[Waiting]:
     with arrays.cursor(prepared=True) as cursor:
         cursor.execute(_WAITING, {"tenant": scope.current(), "log": head.pk, "most": most})
         rows = cursor.fetchall()
-    return [Waiting(event_id, settled, Queued(*row) if row[0] else None) for event_id, settled, *row in rows]
+    return [Waiting(event_id, settled, Written(*row) if row[0] else None) for event_id, settled, *row in rows]
 
 
 def sift(head: LogHead, rows: Iterable[Waiting]) -> Sifted:
     """Which of the waiting become leaves now, and which never will."""
-    sound: list[Queued] = []
+    sound: list[Written] = []
     poisoned: list[Poison] = []
     for row in rows:
         reason = "replayed" if row.settled else _fault(head, row.event)
@@ -95,32 +82,32 @@ def sift(head: LogHead, rows: Iterable[Waiting]) -> Sifted:
     return _in_order(sound, poisoned)
 
 
-def _fault(head: LogHead, event: Queued | None) -> str:
+def _fault(head: LogHead, event: Written | None) -> str:
     """The first fault of an event on its own; empty when there is none."""
     if event is None:
         return "missing"
     return next((reason for reason, holds in FAULTS.items() if not holds(head, event)), "")
 
 
-def _in_its_log(head: LogHead, event: Queued) -> bool:
+def _in_its_log(head: LogHead, event: Written) -> bool:
     return event.log_id == head.pk
 
 
-def _seal_holds(_: LogHead, event: Queued) -> bool:
+def _seal_holds(_: LogHead, event: Written) -> bool:
     return hmac.compare_digest(keys.mac(scope.current(), event.body), event.mac)
 
 
-def _hash_holds(_: LogHead, event: Queued) -> bool:
+def _hash_holds(_: LogHead, event: Written) -> bool:
     return envelope.event_hash(event.body) == event.event_hash
 
 
-def _columns_fit(head: LogHead, event: Queued) -> bool:
+def _columns_fit(head: LogHead, event: Written) -> bool:
     """The bytes are one event in the strict profile, of this log, and say what the columns say."""
     row = Columns(event.id, event.type, head.origin, event.run_id, event.run_seq)
     return columns.agree(event.body, row)
 
 
-FAULTS: Mapping[str, Callable[[LogHead, Queued], bool]] = MappingProxyType(
+FAULTS: Mapping[str, Callable[[LogHead, Written], bool]] = MappingProxyType(
     {"misplaced": _in_its_log, "seal": _seal_holds, "hash": _hash_holds, "schema": _columns_fit}
 )
 """What an event must pass on its own, in this order, by the reason that is given when it does not."""
@@ -128,13 +115,13 @@ FAULTS: Mapping[str, Callable[[LogHead, Queued], bool]] = MappingProxyType(
 REASONS = frozenset({*FAULTS, "missing", "replayed", "order"})
 
 
-def _in_order(sound: Iterable[Queued], poisoned: list[Poison]) -> Sifted:
+def _in_order(sound: Iterable[Written], poisoned: list[Poison]) -> Sifted:
     """No leaf before its predecessor in the run. Writers of a run take turns, so only a row that none of them wrote
     comes out of turn: it waits while its predecessor is in the queue, and is set aside when there is none."""
     sound = list(sound)
     seen = {_place(poison.event) for poison in poisoned if poison.event is not None}
     states = _states(_outside(sound, seen))
-    accepted: list[Queued] = []
+    accepted: list[Written] = []
     held: set[Place | None] = set()
     for event in sound:
         before = _before(event)
@@ -149,7 +136,7 @@ def _in_order(sound: Iterable[Queued], poisoned: list[Poison]) -> Sifted:
     return Sifted(accepted, poisoned)
 
 
-def _outside(sound: Iterable[Queued], seen: Iterable[Place | None]) -> list[Place]:
+def _outside(sound: Iterable[Written], seen: Iterable[Place | None]) -> list[Place]:
     """The predecessors that this batch does not hold before the event that needs them."""
     known, outside = set(seen), []
     for event in sound:
@@ -179,10 +166,10 @@ def _states(places: Sequence[Place]) -> dict[Place, str]:
         return {(run, number): "done" if done else "waiting" for run, number, done in cursor.fetchall()}
 
 
-def _place(event: Queued) -> Place | None:
+def _place(event: Written) -> Place | None:
     return (event.run_id, event.run_seq) if event.run_id and event.run_seq else None
 
 
-def _before(event: Queued) -> Place | None:
+def _before(event: Written) -> Place | None:
     place = _place(event)
     return (place[0], place[1] - 1) if place and place[1] > 1 else None

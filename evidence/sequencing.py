@@ -17,7 +17,8 @@ from controlplane.lib.logs import get_logger
 from evidence import keyrings, recording, retained, screening, trees
 from evidence.events import EventQuarantined, LogHeartbeat
 from evidence.models import Checkpoint, Leaf, LogHead, Pending, Quarantine
-from evidence.screening import Poison, Queued
+from evidence.screening import Poison
+from evidence.storing import Written
 from evidence.verify import envelope, merkle, note
 from tenants import arrays, quick, scope
 from tenants.actors import Actor
@@ -111,7 +112,7 @@ def _set_aside(head: LogHead, poison: Poison) -> None:
     _write(scope.current(), head.pk, EventQuarantined(poison.event_id, poison.reason, found))
 
 
-def _append(head: LogHead, events: Sequence[Queued]) -> None:
+def _append(head: LogHead, events: Sequence[Written]) -> None:
     """The leaves of these events behind the last one, and the tree over them."""
     if not events:
         return
@@ -129,7 +130,7 @@ def _append(head: LogHead, events: Sequence[Queued]) -> None:
     head.last_leaf = hashes[-1]
 
 
-def _leaves(head: LogHead, events: Sequence[Queued]) -> tuple[list[bytes], list[bytes]]:
+def _leaves(head: LogHead, events: Sequence[Written]) -> tuple[list[bytes], list[bytes]]:
     """The leaves and their hashes."""
     previous, leaves, hashes = bytes(head.last_leaf) or envelope.NO_LEAF, [], []
     for index, event in enumerate(events, start=head.size):

@@ -2,7 +2,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from metering.types import BudgetKind, Period, Rate
-from tenants.models import TenantModel
+from tenants.models import TenantModel, within_tenant
 
 
 class PriceColumns(models.Model):
@@ -84,7 +84,7 @@ class Budget(TenantModel):
     class Meta(TenantModel.Meta):
         constraints = [
             models.UniqueConstraint(fields=["tenant", "kind", "value", "period"], name="budget_once"),
-            models.UniqueConstraint(fields=["tenant", "id"], name="budget_within_tenant"),
+            within_tenant("budget"),
             models.CheckConstraint(condition=Q(limit_micros__gte=0), name="budget_limit_not_below_zero"),
             models.CheckConstraint(
                 condition=Q(spent_micros__gte=0, reserved_micros__gte=0), name="budget_sums_not_below_zero"

@@ -3,7 +3,7 @@
 from django.db import models
 
 from policies.types import DraftState
-from tenants.models.base import TenantModel
+from tenants.models.base import TenantModel, within_tenant
 
 
 class Draft(TenantModel):
@@ -45,7 +45,7 @@ class Draft(TenantModel):
     )
 
     class Meta(TenantModel.Meta):
-        constraints = [models.UniqueConstraint(fields=["tenant", "id"], name="policy_draft_within_tenant")]
+        constraints = [within_tenant("policy_draft")]
         indexes = [models.Index(fields=["tenant", "environment", "-id"], name="policy_draft_recent")]
 
     def __str__(self) -> str:

@@ -4,7 +4,7 @@ from django.db import models
 
 from policies.draft_models import Draft, DraftVote
 from policies.types import Effect, Phase, SimulationState
-from tenants.models.base import TenantModel
+from tenants.models.base import TenantModel, within_tenant
 
 __all__ = [
     "Activation",
@@ -30,7 +30,7 @@ class PolicyPack(TenantModel):
     class Meta(TenantModel.Meta):
         constraints = [
             models.UniqueConstraint(fields=["tenant", "name"], name="policy_pack_once"),
-            models.UniqueConstraint(fields=["tenant", "id"], name="policy_pack_within_tenant"),
+            within_tenant("policy_pack"),
         ]
 
     def __str__(self) -> str:
@@ -54,7 +54,7 @@ class PolicyVersion(TenantModel):
         constraints = [
             models.UniqueConstraint(fields=["tenant", "pack", "number"], name="policy_version_number_once"),
             models.UniqueConstraint(fields=["tenant", "pack", "digest"], name="policy_version_text_once"),
-            models.UniqueConstraint(fields=["tenant", "id"], name="policy_version_within_tenant"),
+            within_tenant("policy_version"),
         ]
 
     def __str__(self) -> str:
@@ -72,7 +72,7 @@ class Bundle(TenantModel):
     class Meta(TenantModel.Meta):
         constraints = [
             models.UniqueConstraint(fields=["tenant", "sha256"], name="policy_bundle_once"),
-            models.UniqueConstraint(fields=["tenant", "id"], name="policy_bundle_within_tenant"),
+            within_tenant("policy_bundle"),
         ]
 
     def __str__(self) -> str:
@@ -99,7 +99,7 @@ class Activation(TenantModel):
     class Meta(TenantModel.Meta):
         constraints = [
             models.UniqueConstraint(fields=["tenant", "environment", "seq"], name="policy_activation_seq_once"),
-            models.UniqueConstraint(fields=["tenant", "id"], name="policy_activation_within_tenant"),
+            within_tenant("policy_activation"),
         ]
 
     def __str__(self) -> str:
@@ -260,7 +260,7 @@ class Simulation(TenantModel):
     ended_at = models.DateTimeField(null=True, blank=True)
 
     class Meta(TenantModel.Meta):
-        constraints = [models.UniqueConstraint(fields=["tenant", "id"], name="policy_simulation_within_tenant")]
+        constraints = [within_tenant("policy_simulation")]
         indexes = [models.Index(fields=["tenant", "environment", "-id"], name="policy_simulation_recent")]
 
     def __str__(self) -> str:

@@ -14,7 +14,7 @@ from slack_sdk.signature import SignatureVerifier
 from slack_sdk.socket_mode.request import SocketModeRequest
 
 from approvals.models import ApprovalRequest
-from connectors import services
+from connectors import cards, services
 from connectors.models import ConnectorInstance
 from connectors.sandbox import accounts
 from connectors.slack import listening
@@ -44,6 +44,16 @@ def furnish(side: SimpleNamespace, vendors: StandIns) -> SimpleNamespace:
     side.token = _door(side, "slack", "cred:slack-signing").token
     side.socket = _door(side, "slack-socket", "cred:slack-app").endpoint.pk
     return side
+
+
+def waiting_card(ready: SimpleNamespace, vendors: StandIns) -> "Desk":
+    """A change that waits for its decision, with its card in Slack. Inside the tenant's scope."""
+    side = furnish(ready, vendors)
+    args = ground.update_args(vendors.incident(category="inquiry"))
+    waiting = ground.go(side, ground.spec_for(side, "servicenow.incident.update", "servicenow", args))
+    assert waiting.request_id is not None
+    cards.show(request_id=waiting.request_id)
+    return Desk(side, vendors, HTTP, waiting.request_id)
 
 
 def link(side: SimpleNamespace, slack_user: str, user_id: UUID) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 from django.db import models
 from django.db.models import Q
 
-from tenants.models import Environment, TenantModel, Workspace
+from tenants.models import Environment, TenantModel, Workspace, within_tenant
 from workflows.moves import StepView
 from workflows.redrive_models import RedriveItem, RedriveJob  # noqa: F401 - rows of this app
 from workflows.types import (
@@ -22,10 +22,6 @@ def _choices(states: type[RunState | StepState | WaitReason | DeadLetterState]) 
     return [(state.value, state.value) for state in states]
 
 
-def _within_tenant(name: str) -> models.UniqueConstraint:
-    return models.UniqueConstraint(fields=["tenant", "id"], name=f"{name}_within_tenant")
-
-
 class Workflow(TenantModel):
     """A name under which versions are published."""
 
@@ -35,7 +31,7 @@ class Workflow(TenantModel):
     class Meta(TenantModel.Meta):
         constraints = [
             models.UniqueConstraint(fields=["tenant", "workspace", "name"], name="workflow_name_once"),
-            _within_tenant("workflow"),
+            within_tenant("workflow"),
         ]
 
     def __str__(self) -> str:
@@ -61,7 +57,7 @@ class WorkflowVersion(TenantModel):
     class Meta(TenantModel.Meta):
         constraints = [
             models.UniqueConstraint(fields=["tenant", "workflow", "version"], name="workflow_version_once"),
-            _within_tenant("workflowversion"),
+            within_tenant("workflowversion"),
         ]
 
     def __str__(self) -> str:
@@ -162,7 +158,7 @@ class Run(Moving):
                 condition=Q(effects=0) | ~Q(state__in=[RunState.FAILED, RunState.REJECTED, RunState.CANCELLED]),
                 name="run_with_effects_is_not_simply_over",
             ),
-            _within_tenant("run"),
+            within_tenant("run"),
         ]
         indexes = [
             models.Index(
@@ -235,7 +231,7 @@ class Step(Moving):
         constraints = [
             models.UniqueConstraint(fields=["run", "key"], name="step_once_per_run"),
             models.UniqueConstraint(fields=["run", "effect"], name="step_effect_once_per_run"),
-            _within_tenant("step"),
+            within_tenant("step"),
         ]
         indexes = [
             models.Index(fields=["tenant", "request_id"], name="step_of_request"),
@@ -276,7 +272,7 @@ class DeadLetter(TenantModel):
         ]
         constraints = [
             models.UniqueConstraint(fields=["run", "step_key", "code"], name="dead_letter_once"),
-            _within_tenant("deadletter"),
+            within_tenant("deadletter"),
         ]
 
     def __str__(self) -> str:

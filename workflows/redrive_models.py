@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from tenants.models import TenantModel, Workspace
+from tenants.models import TenantModel, Workspace, within_tenant
 from workflows.types import RedriveItemState, RedriveState
 
 
@@ -29,7 +29,7 @@ class RedriveJob(TenantModel):
     actor_method = models.CharField(max_length=16)
 
     class Meta(TenantModel.Meta):
-        constraints = [models.UniqueConstraint(fields=["tenant", "id"], name="redrivejob_within_tenant")]
+        constraints = [within_tenant("redrivejob")]
         indexes = [
             models.Index(fields=["next_at"], condition=models.Q(state=RedriveState.RUNNING), name="redrive_due"),
             models.Index(fields=["tenant", "-id"], name="redrive_newest"),

@@ -77,13 +77,20 @@ def begin_many(orders: Sequence[Order]) -> list[Run]:
         return []
     ground = _Ground()
     drafts = [_sketched(order, ground) for order in orders]
-    payloads.put_many([canonical(order.trigger) for order in orders])
     runs = _made_or_found([draft for draft, _ in drafts])
     new = {id(draft) for draft, _ in drafts} & {id(run) for run in runs}
+    _keep_content([(run, order) for run, order in zip(runs, orders, strict=True) if id(run) in new])
     quick.insert([step for draft, steps in drafts if id(draft) in new for step in steps])
     record_many([_told(run, order) for run, order in zip(runs, orders, strict=True) if id(run) in new])
     wakeups.ring()
     return runs
+
+
+def _keep_content(made: Sequence[tuple[Run, Order]]) -> None:
+    """What a new run starts from is its own, also what an earlier run had found out."""
+    payloads.put_held([(canonical(order.trigger), run.pk) for run, order in made])
+    for run, order in made:
+        payloads.share({step.output_digest for step in order.kept.values() if step.output_digest}, run.pk)
 
 
 def sketch(order: Order) -> tuple[Run, list[Step]]:

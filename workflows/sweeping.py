@@ -22,7 +22,7 @@ from policies import tasks as policy_tasks
 from tenants import halts, keys, payloads, rekeying, scope, triggers
 from tenants.actors import Actor
 from tenants.services import every_tenant
-from workflows import claiming, halting, redriving, wakeups
+from workflows import claiming, halting, redriving, retention, wakeups
 from workflows.engine import sub_runs
 
 log = get_logger(__name__)
@@ -70,9 +70,11 @@ def _confirm(actor: Actor) -> None:
 
 
 def forget_content() -> None:
-    """Erase payloads and opted-in content that are past their time; the bodies of webhooks are among them."""
+    """Erase payloads and opted-in content that are past their time, webhook bodies among them, but nothing that an open
+    run needs."""
     for tenant_id in _tenants():
         with scope.enter(tenant_id), transaction.atomic():
+            retention.prolong()
             payloads.forget_expired()
             keeping.forget_expired()
 

@@ -40,6 +40,7 @@ from metering import services as metering
 from metering.types import Cost, Usage
 from tenants import payloads, quick
 from tenants.actors import Actor
+from tenants.models.secrets import NOBODY
 
 BY_PERSON = "landed_says_person"
 
@@ -136,15 +137,15 @@ def _in_doubt(now: Settling, outcome: Done, judgement: Judgement) -> None:
 
 
 def _images(now: Settling, outcome: Done) -> dict[str, object]:
-    """The digests of what the call found, made and can undo, all kept by one statement."""
+    """The digests of what the call found, made and can undo, all kept by one statement. Its output is the run's."""
     images = {
         "before_digest": outcome.before,
         "after_digest": outcome.after,
         "undo_digest": recipe_document(_undo(now, outcome)),
     }
-    kept = {name: canonical(image) for name, image in images.items() if image is not None}
-    kept["output_digest"] = canonical(outcome.output)
-    digests = dict(zip(kept, payloads.put_many(list(kept.values())), strict=True))
+    kept = {name: (canonical(image), NOBODY) for name, image in images.items() if image is not None}
+    kept["output_digest"] = canonical(outcome.output), now.call.run_id or NOBODY
+    digests = dict(zip(kept, payloads.put_held(list(kept.values())), strict=True))
     return {**dict.fromkeys(images, ""), "before_digest": now.call.before_digest, **digests}
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence, Set
 
 from evidence.verify import jcs
 from evidence.verify.envelope import Event
+from evidence.verify.matching import filled
 from evidence.verify.rules_of_calls import INTENT
 from evidence.verify.tale import Broken, Rule, Tale, number, text, texts
 
@@ -141,24 +142,6 @@ def _interested(tale: Tale) -> dict[str, set[str]]:
         | texts(event, "also_excluded")
         for _, event in tale.of(REQUESTED)
     }
-
-
-def filled(places: Sequence[str], people: Sequence[Set[str]]) -> int:
-    """How many of the places can be filled at once, each by another person (augmenting paths, Kuhn 1955)."""
-    taken: dict[int, int] = {}
-    return sum(_seat(person, places, people, taken, set()) for person in range(len(people)))
-
-
-def _seat(
-    person: int, places: Sequence[str], people: Sequence[Set[str]], taken: dict[int, int], tried: set[int]
-) -> bool:
-    for place, role in enumerate(places):
-        if role in people[person] and place not in tried:
-            tried.add(place)
-            if place not in taken or _seat(taken[place], places, people, taken, tried):
-                taken[place] = person
-                return True
-    return False
 
 
 def _used(tale: Tale) -> Iterator[tuple[int, Event, list[Event]]]:

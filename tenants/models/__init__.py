@@ -1,4 +1,4 @@
-from tenants.models.base import TenantManager, TenantModel, TenantQuerySet
+from tenants.models.base import TenantManager, TenantModel, TenantQuerySet, within_tenant
 from tenants.models.halts import Halt, HaltDrill, HaltTrigger
 from tenants.models.machines import BreakGlass, PlatformOperator, ServiceIdentity
 from tenants.models.people import ApiToken, EnvironmentUserPermission, Membership, User, WorkspaceUserPermission
@@ -31,4 +31,5 @@ __all__ = [
     "User",
     "Workspace",
     "WorkspaceUserPermission",
+    "within_tenant",
 ]

@@ -55,3 +55,8 @@ class TenantModel(Identified):
     def save(self, *args: Any, **kwargs: Any) -> None:
         require_transaction()
         super().save(*args, **kwargs)
+
+
+def within_tenant(name: str) -> models.UniqueConstraint:
+    """What a composite foreign key of another table of the same tenant points at."""
+    return models.UniqueConstraint(fields=["tenant", "id"], name=f"{name}_within_tenant")

@@ -1,6 +1,6 @@
 from django.db import models
 
-from tenants.models.base import TenantModel
+from tenants.models.base import TenantModel, within_tenant
 from tenants.models.people import User
 
 
@@ -18,7 +18,7 @@ class ServiceIdentity(TenantModel):
     closed_at = models.DateTimeField(null=True)
 
     class Meta(TenantModel.Meta):
-        constraints = [models.UniqueConstraint(fields=["tenant", "id"], name="serviceidentity_within_tenant")]
+        constraints = [within_tenant("serviceidentity")]
 
     def __str__(self) -> str:
         return self.user.label
@@ -42,7 +42,7 @@ class BreakGlass(TenantModel):
     closed_by = models.UUIDField(null=True)
 
     class Meta(TenantModel.Meta):
-        constraints = [models.UniqueConstraint(fields=["tenant", "id"], name="breakglass_within_tenant")]
+        constraints = [within_tenant("breakglass")]
         indexes = [models.Index(fields=["tenant", "operator", "expires_at"], name="breakglass_open")]
 
     def __str__(self) -> str:

@@ -7,7 +7,7 @@ from guardian.models import UserObjectPermissionBase
 
 from controlplane.lib import ids
 from tenants import scope
-from tenants.models.base import TenantModel, TenantQuerySet, require_transaction
+from tenants.models.base import TenantModel, TenantQuerySet, require_transaction, within_tenant
 from tenants.models.places import Environment, Workspace
 from tenants.roles import Role
 
@@ -47,7 +47,7 @@ class Membership(TenantModel):
                 name="membership_once",
                 nulls_distinct=False,
             ),
-            models.UniqueConstraint(fields=["tenant", "id"], name="membership_within_tenant"),
+            within_tenant("membership"),
         ]
 
 
@@ -120,4 +120,4 @@ class ApiToken(TenantModel):
     replaced_by = models.UUIDField(null=True, help_text="The token that it was rotated to")
 
     class Meta(TenantModel.Meta):
-        constraints = [models.UniqueConstraint(fields=["tenant", "id"], name="apitoken_within_tenant")]
+        constraints = [within_tenant("apitoken")]

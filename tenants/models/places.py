@@ -1,6 +1,6 @@
 from django.db import models
 
-from tenants.models.base import Identified, TenantModel
+from tenants.models.base import Identified, TenantModel, within_tenant
 from tenants.roles import OF_ENVIRONMENT, Perm
 
 
@@ -30,7 +30,7 @@ class Workspace(TenantModel):
         permissions = [(perm.value, perm.label) for perm in Perm]
         constraints = [
             models.UniqueConstraint(fields=["tenant", "slug"], name="workspace_slug_once"),
-            models.UniqueConstraint(fields=["tenant", "id"], name="workspace_within_tenant"),
+            within_tenant("workspace"),
         ]
 
     def __str__(self) -> str:
@@ -51,7 +51,7 @@ class Environment(TenantModel):
         permissions = [(perm.value, perm.label) for perm in Perm if perm in OF_ENVIRONMENT]
         constraints = [
             models.UniqueConstraint(fields=["tenant", "workspace", "slug"], name="environment_slug_once"),
-            models.UniqueConstraint(fields=["tenant", "id"], name="environment_within_tenant"),
+            within_tenant("environment"),
         ]
 
     def __str__(self) -> str:

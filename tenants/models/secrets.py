@@ -1,6 +1,10 @@
+from uuid import UUID
+
 from django.db import models
 
-from tenants.models.base import TenantModel
+from tenants.models.base import TenantModel, within_tenant
+
+NOBODY = UUID(int=0)
 
 
 class DataKey(TenantModel):
@@ -10,7 +14,7 @@ class DataKey(TenantModel):
     kek_id = models.CharField(max_length=64)
 
     class Meta(TenantModel.Meta):
-        constraints = [models.UniqueConstraint(fields=["tenant", "id"], name="datakey_within_tenant")]
+        constraints = [within_tenant("datakey")]
 
 
 class Credential(TenantModel):
@@ -28,14 +32,19 @@ class Credential(TenantModel):
     class Meta(TenantModel.Meta):
         constraints = [
             models.UniqueConstraint(fields=["tenant", "name", "slot"], name="credential_slot_once"),
-            models.UniqueConstraint(fields=["tenant", "id"], name="credential_within_tenant"),
+            within_tenant("credential"),
         ]
 
 
 class Payload(TenantModel):
-    """Content (inputs, outputs, prompts) by digest: encrypted, and always expiring."""
+    """Content (inputs, outputs, prompts) by digest: encrypted, and always expiring.
+
+    `holder`: the run that it goes with, or `NOBODY` for what simply waits for its time. Content that several hold is
+    there once for each: none can lose another's.
+    """
 
     digest = models.CharField(max_length=64)
+    holder = models.UUIDField(default=NOBODY)
     media_type = models.CharField(max_length=64, default="application/json")
     key = models.ForeignKey(DataKey, on_delete=models.PROTECT, related_name="+")
     ciphertext = models.BinaryField()
@@ -43,6 +52,7 @@ class Payload(TenantModel):
 
     class Meta(TenantModel.Meta):
         constraints = [
-            models.UniqueConstraint(fields=["tenant", "digest"], name="payload_once"),
-            models.UniqueConstraint(fields=["tenant", "id"], name="payload_within_tenant"),
+            models.UniqueConstraint(fields=["tenant", "digest", "holder"], name="payload_once_per_holder"),
+            within_tenant("payload"),
         ]
+        indexes = [models.Index(fields=["tenant", "holder"], name="payload_of_holder")]

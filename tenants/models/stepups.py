@@ -1,7 +1,7 @@
 from django.db import models
 from django.db.models import Q
 
-from tenants.models.base import TenantModel
+from tenants.models.base import TenantModel, within_tenant
 from tenants.models.people import User
 
 
@@ -17,7 +17,7 @@ class StepUpChallenge(TenantModel):
     answered_at = models.DateTimeField(null=True)
 
     class Meta(TenantModel.Meta):
-        constraints = [models.UniqueConstraint(fields=["tenant", "id"], name="stepupchallenge_within_tenant")]
+        constraints = [within_tenant("stepupchallenge")]
         indexes = [models.Index(fields=["tenant", "user", "opened_at"], name="stepup_asked_lately")]
 
     def __str__(self) -> str:
@@ -47,7 +47,7 @@ class StepUp(TenantModel):
 
     class Meta(TenantModel.Meta):
         constraints = [
-            models.UniqueConstraint(fields=["tenant", "id"], name="stepup_within_tenant"),
+            within_tenant("stepup"),
             models.UniqueConstraint(fields=["tenant", "challenge"], name="stepup_once_per_challenge"),
             models.UniqueConstraint(fields=["tenant", "user", "proof_digest"], name="stepup_proof_once"),
             models.CheckConstraint(

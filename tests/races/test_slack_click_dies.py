@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,9 +13,7 @@ from django.db import transaction
 
 from approvals.models import Vote
 from approvals.types import State
-from connectors import cards
 from connectors.models import SlackDelivery
-from tests import gateway_ground as ground
 from tests import slack_ground as slack
 from tests.slack_fixtures import scheduled  # noqa: F401 - fixture
 from tests.slack_ground import Desk
@@ -50,13 +47,8 @@ def desk(
     ready: SimpleNamespace,
     vendors: StandIns,
     scheduled: list[Any],  # noqa: F811 - fixture
-) -> Iterator[Desk]:
-    side = slack.furnish(ready, vendors)
-    args = ground.update_args(vendors.incident(category="inquiry"))
-    waiting = ground.go(side, ground.spec_for(side, "servicenow.incident.update", "servicenow", args))
-    assert waiting.request_id is not None
-    cards.show(request_id=waiting.request_id)
-    return Desk(side, vendors, slack.HTTP, waiting.request_id)
+) -> Desk:
+    return slack.waiting_card(ready, vendors)
 
 
 def _handled_by_one_that_dies(desk: Desk, moment: str, payload: slack.Payload) -> None:

@@ -1,6 +1,5 @@
 """Clicks side by side: the same one is handled once, and of several people's clicks as many count as are needed."""
 
-from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,9 +8,7 @@ from django.db import transaction
 
 from approvals.models import ApprovalRequest, Vote
 from approvals.types import State
-from connectors import cards
 from connectors.models import SlackDelivery
-from tests import gateway_ground as ground
 from tests import slack_ground as slack
 from tests.races.threads import at_once
 from tests.slack_fixtures import scheduled  # noqa: F401 - fixture
@@ -27,15 +24,11 @@ def desk(
     ready: SimpleNamespace,
     vendors: StandIns,
     scheduled: list[Any],  # noqa: F811 - fixture
-) -> Iterator[Desk]:
+) -> Desk:
     """A card that waits, commits real; the tenant's scope is left, as requests come."""
-    side = slack.furnish(ready, vendors)
-    args = ground.update_args(vendors.incident(category="inquiry"))
-    waiting = ground.go(side, ground.spec_for(side, "servicenow.incident.update", "servicenow", args))
-    assert waiting.request_id is not None
-    cards.show(request_id=waiting.request_id)
-    slack.link(side, "U0CAROL", side.carol.id)
-    return Desk(side, vendors, slack.HTTP, waiting.request_id)
+    desk = slack.waiting_card(ready, vendors)
+    slack.link(desk.side, "U0CAROL", desk.side.carol.id)
+    return desk
 
 
 def _deliver(desk: Desk, payload: Payload) -> list[slack.Answer]:

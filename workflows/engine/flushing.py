@@ -21,7 +21,7 @@ def flush(works: Sequence[Work]) -> None:
     """Write everything that these works collected; raises LostRace. Call it last inside their transaction."""
     for work in works:
         remembering.remember(work)
-    payloads.put_many([content for work in works for content in work.kept])
+    payloads.put_held([held for work in works for held in work.kept])
     _write(Run, [work.run for work in works], ("state", "fence"))
     locks.hold(*Step.objects.bulk_create([step for work in works for step in work.added]))
     _write(Step, [step for work in works for step in work.steps.values()], ("state",))

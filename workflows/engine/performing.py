@@ -163,7 +163,7 @@ def _told_outputs(work: Work) -> bool:
     if work.run.output_digest or not work.definition.outputs:
         return True
     try:
-        change(work.run, output_digest=work.keep(outputs(work)))
+        change(work.run, output_digest=work.keep(outputs(work), beyond=True))
     except DomainError as error:
         change(work.run, stop=Stop.BAD_OUTPUTS, detail=error.detail[:500])
         return False

@@ -13,6 +13,7 @@ from policies.types import Decision
 from tenants import payloads, quick, scope
 from tenants.actors import Actor
 from tenants.errors import PayloadExpired
+from tenants.models.secrets import NOBODY
 from workflows import halting, locks
 from workflows.definition.model import Definition, StepSpec
 from workflows.engine.answers import Answer, answer_document
@@ -40,7 +41,7 @@ class Work:
     steps: dict[str, Step]
     now: datetime
     contents: dict[str, Any] = field(default_factory=dict)
-    kept: list[bytes] = field(default_factory=list)
+    kept: list[payloads.Held] = field(default_factory=list)
     events: list[object] = field(default_factory=list)
     added: list[Step] = field(default_factory=list)
     rings: bool = False
@@ -108,11 +109,11 @@ class Work:
     def definition(self) -> Definition:
         return pinned(self.run.version_id)[1]
 
-    def keep(self, value: object) -> str:
-        """Keep a value as a payload; returns its digest."""
+    def keep(self, value: object, *, beyond: bool = False) -> str:
+        """Keep a value as a payload of the run, or `beyond` its end; returns its digest."""
         content = canonical(value)
         digest = sha256_hex(content)
-        self.kept.append(content)
+        self.kept.append((content, NOBODY if beyond else self.run.pk))
         self.contents[digest] = value
         return digest
 

@@ -8,7 +8,9 @@ from cryptography.exceptions import InvalidTag
 from django.db import transaction
 
 from controlplane.lib import clock
+from controlplane.lib.canonical import sha256_hex
 from controlplane.lib.errors import Invalid, NotFound
+from controlplane.lib.ids import uuid7
 from tenants import access, datakeys, payloads, scope, services, vault
 from tenants.errors import (
     CredentialMissing,
@@ -20,6 +22,7 @@ from tenants.errors import (
     TokenRefused,
 )
 from tenants.models import ApiToken, Credential, Payload, Workspace
+from tenants.models.secrets import NOBODY
 from tenants.permissions import Perm, held
 from tenants.roles import ROLE_PERMISSIONS, Role
 
@@ -164,6 +167,29 @@ def test_contents_under_several_keys_cost_one_statement_and_one_for_their_keys(
         datakeys.forget_known()
         with django_assert_num_queries(2):
             assert len(payloads.get_many(digests)) == 15
+
+
+def test_what_a_holder_gives_up_nobody_else_loses(world: object, in_scope: Callable) -> None:
+    one, other, text = uuid7(), uuid7(), b'{"secret":"the same"}'
+    with in_scope(world.a.tenant):
+        shared, *_ = payloads.put_held([(text, one), (text, other), (text, NOBODY), (b"{}", one), (b'"mine"', one)])
+        assert Payload.objects.filter(digest=shared).count() == 3
+        assert payloads.forget_held([one]) == 2
+        assert not payloads.known([sha256_hex(b'"mine"')])
+        assert payloads.get(sha256_hex(b"{}")) == b"{}", "there is nothing in it to erase"
+        assert payloads.forget_held([other, NOBODY]) == 1
+        assert payloads.get(shared) == text, "it waits for its time"
+
+
+def test_what_is_shared_stays_when_its_first_holder_gives_it_up(world: object, in_scope: Callable) -> None:
+    first, second, gone = uuid7(), uuid7(), sha256_hex(b"never kept")
+    with in_scope(world.a.tenant):
+        (digest,) = payloads.put_held([(b'"found out"', first)])
+        payloads.share([digest, gone], second)
+        payloads.forget_held([first])
+        assert payloads.get(digest) == b'"found out"'
+        assert payloads.forget_held([second]) == 1
+        assert not payloads.known([digest, gone])
 
 
 def test_a_payload_is_encrypted_found_by_digest_and_expires(world: object, in_scope: Callable) -> None:

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from approvals.quorum import filled, met, open_places
+from approvals.quorum import met, open_places
 from approvals.types import Rules
+from evidence.verify.matching import filled
 
 A, B, C = frozenset({"a"}), frozenset({"b"}), frozenset({"c"})
 AB = A | B
