@@ -1,26 +1,42 @@
 """The record. Rows refer to other rows by value: no foreign key leads into or out of evidence."""
 
+from typing import Any
+
 from django.db import models
 
 from tenants import scope
 from tenants.models import TenantModel
 
 
-class EvidenceRow(TenantModel):
-    tenant = models.ForeignKey(
+def _tenant(*, indexed: bool) -> models.ForeignKey[Any, Any]:
+    return models.ForeignKey(
         "tenants.Tenant",
         on_delete=models.DO_NOTHING,
         db_constraint=False,
+        db_index=indexed,
         default=scope.current,
         related_name="+",
         editable=False,
     )
 
+
+class EvidenceRow(TenantModel):
+    tenant = _tenant(indexed=True)
+
     class Meta(TenantModel.Meta):
         abstract = True
 
 
-class Event(EvidenceRow):
+class RowOfEveryEvent(EvidenceRow):
+    """Every event pays for each index of such a table: none is there for the tenant alone."""
+
+    tenant = _tenant(indexed=False)
+
+    class Meta(EvidenceRow.Meta):
+        abstract = True
+
+
+class Event(RowOfEveryEvent):
     """One event as it was emitted. `body` are the canonical bytes; everything else follows from them."""
 
     log_id = models.UUIDField()
@@ -31,7 +47,7 @@ class Event(EvidenceRow):
     event_hash = models.BinaryField()
     mac = models.BinaryField()
 
-    class Meta(EvidenceRow.Meta):
+    class Meta(RowOfEveryEvent.Meta):
         constraints = [models.UniqueConstraint(fields=["run_id", "run_seq"], name="event_once_in_its_run")]
         indexes = [models.Index(fields=["tenant", "log_id", "-id"], name="event_by_log")]
 
@@ -39,18 +55,18 @@ class Event(EvidenceRow):
         return f"{self.type} {self.id}"
 
 
-class Pending(EvidenceRow):
+class Pending(RowOfEveryEvent):
     """An event that waits for its place in the log. `id` counts up in the order of the run's row lock."""
 
     id = models.BigAutoField(primary_key=True)  # type: ignore[assignment]
     event_id = models.UUIDField(unique=True)
     log_id = models.UUIDField()
 
-    class Meta(EvidenceRow.Meta):
+    class Meta(RowOfEveryEvent.Meta):
         indexes = [models.Index(fields=["log_id", "id"], name="pending_by_log")]
 
 
-class RunHead(EvidenceRow):
+class RunHead(RowOfEveryEvent):
     """Where a run's chain ends. `id` is the run; writers of one run take turns on this row.
 
     `pruned`: the time of the run is over, none of its events is left and none may follow.
@@ -62,7 +78,7 @@ class RunHead(EvidenceRow):
     closed_seq = models.BigIntegerField(default=0)
     pruned = models.BooleanField(default=False)
 
-    class Meta(EvidenceRow.Meta):
+    class Meta(RowOfEveryEvent.Meta):
         pass
 
 
@@ -91,7 +107,7 @@ class LogHead(EvidenceRow):
         return self.origin
 
 
-class Leaf(EvidenceRow):
+class Leaf(RowOfEveryEvent):
     """A sequenced event. `id` is the event; `index` is dense within the log."""
 
     log_id = models.UUIDField()
@@ -99,11 +115,11 @@ class Leaf(EvidenceRow):
     leaf = models.BinaryField()
     leaf_hash = models.BinaryField()
 
-    class Meta(EvidenceRow.Meta):
+    class Meta(RowOfEveryEvent.Meta):
         constraints = [models.UniqueConstraint(fields=["log_id", "index"], name="one_leaf_per_index")]
 
 
-class Node(EvidenceRow):
+class Node(RowOfEveryEvent):
     """The root of a complete subtree of 256^level leaves: the tiles of C2SP tlog-tiles, one hash a row."""
 
     log_id = models.UUIDField()
@@ -111,7 +127,7 @@ class Node(EvidenceRow):
     index = models.BigIntegerField()
     hash = models.BinaryField()
 
-    class Meta(EvidenceRow.Meta):
+    class Meta(RowOfEveryEvent.Meta):
         constraints = [models.UniqueConstraint(fields=["log_id", "level", "index"], name="one_hash_per_node")]
 
 

@@ -9,8 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from uuid import UUID
 
-from django.db import transaction
-from django.db.models import F
+from django.db import connection, transaction
 
 from controlplane.lib import clock
 from controlplane.lib.logs import get_logger
@@ -26,6 +25,8 @@ from tenants.actors import Actor
 BATCH = 1000
 HEARTBEAT_MS = 3600 * 1000
 
+_QUEUED = "SELECT DISTINCT tenant_id, log_id FROM evidence_pending"
+_UNSIGNED = "SELECT tenant_id, id FROM evidence_loghead WHERE size > signed_size AND frozen_reason = ''"
 _DELETE = "DELETE FROM evidence_pending WHERE tenant_id = %b AND log_id = %b AND event_id = ANY(%b::uuid[])"
 
 log = get_logger(__name__)
@@ -35,8 +36,8 @@ _begun: set[UUID] = set()
 
 def run_once() -> int:
     """One round over all logs; returns how many leaves were added."""
-    added = sum(_in_log(tenant_id, log_id) for tenant_id, log_id in _queued())
-    for tenant_id, log_id in _unsigned():
+    added = sum(_in_log(tenant_id, log_id) for tenant_id, log_id in _places(_QUEUED))
+    for tenant_id, log_id in _places(_UNSIGNED):
         _sign_log(tenant_id, log_id)
     return added
 
@@ -49,23 +50,17 @@ def beat() -> int:
     return sum(_beat_log(tenant_id, log_id) for tenant_id, log_id in logs)
 
 
-def _queued() -> list[tuple[UUID, UUID]]:
-    with transaction.atomic(durable=True):
-        return list(Pending.unscoped.order_by().values_list("tenant_id", "log_id").distinct())
-
-
-def _unsigned() -> list[tuple[UUID, UUID]]:
-    with transaction.atomic(durable=True):
-        behind = LogHead.unscoped.filter(size__gt=F("signed_size"), frozen_reason="")
-        return list(behind.values_list("tenant_id", "id"))
+def _places(query: str) -> list[tuple[UUID, UUID]]:
+    with transaction.atomic(durable=True), connection.cursor() as cursor:
+        cursor.execute(query)
+        return list(cursor.fetchall())
 
 
 @contextmanager
 def _locked(tenant_id: UUID, log_id: UUID) -> Iterator[LogHead | None]:
     """The head of a log for this transaction; None when another sequencer has it or it is frozen."""
     with scope.enter(tenant_id), transaction.atomic(durable=True):
-        heads = LogHead.objects.select_for_update(skip_locked=True)
-        yield heads.filter(pk=log_id, frozen_reason="").first()
+        yield next(iter(quick.find(LogHead, lock="FOR UPDATE SKIP LOCKED", id=log_id, frozen_reason="")), None)
 
 
 def _in_log(tenant_id: UUID, log_id: UUID) -> int:
