@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -39,7 +40,11 @@ def keep(log_id: UUID, signed: Signed) -> None:
 
 def logs() -> dict[UUID, UUID | None]:
     """Every log of which a head is kept, and its tenant where the file says so: those of former versions do not."""
-    return {log_id: _tenant(path) for log_id, path in _files()}
+    found = {}
+    for log_id, path in _files():
+        with suppress(FileNotFoundError):  # its epoch ends at this moment: the next look finds it under its new head
+            found[log_id] = _tenant(path)
+    return found
 
 
 def _files() -> Iterator[tuple[UUID, Path]]:

@@ -25,7 +25,8 @@ _WAITING = {
     "closed_at": "NULL",
 }
 _ASKED = {"state": "CASE WHEN m.position < 2 THEN 'SUCCEEDED' ELSE 'PENDING' END", "finished_at": "NULL"}
-_NOT_COPIED = ("evidence_", "tenants_payload")
+_NOT_COPIED = ("evidence_", "tenants_payload", "tenants_credential", "tenants_datakey")
+"""Content, and keys that are wrapped for their tenant: another tenant makes its own."""
 
 
 def grow(admin: Admin, kind: str, count: int) -> None:
