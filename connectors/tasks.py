@@ -7,7 +7,7 @@ from django.db import transaction
 from connectors import cards, inbound, notices, summons
 from connectors.gateway import history
 from tenants import scope
-from tenants.services import every_tenant
+from tenants.rounds import in_every_tenant
 
 
 def show_cards(tenant_id: str, request_id: str) -> None:
@@ -23,39 +23,24 @@ def send_notice(tenant_id: str, call_id: str) -> None:
 
 def catch_up_notices() -> None:
     """For the sweeper: messages that policy wants sent and that are not sent yet, in every tenant."""
-    for tenant_id in _tenants():
-        with scope.enter(tenant_id):
-            notices.catch_up()
+    in_every_tenant(notices.catch_up)
 
 
 def catch_up_cards() -> None:
     """For the sweeper: cards whose wake-up was lost or that could not be sent at the time, in every tenant."""
-    for tenant_id in _tenants():
-        with scope.enter(tenant_id):
-            cards.catch_up()
+    in_every_tenant(cards.catch_up)
 
 
 def send_digests() -> None:
     """For the sweeper: what waits for a person, once a day, in every tenant."""
-    for tenant_id in _tenants():
-        with scope.enter(tenant_id):
-            summons.send_digests()
+    in_every_tenant(summons.send_digests)
 
 
 def forget_slack_deliveries() -> None:
     """For the sweeper: what can no longer be replayed needs no guard."""
-    for tenant_id in _tenants():
-        with scope.enter(tenant_id):
-            inbound.forget_slack_deliveries()
+    in_every_tenant(inbound.forget_slack_deliveries)
 
 
 def forget_histories() -> None:
     """For the sweeper: what was done so long ago that nothing of it is kept."""
-    for tenant_id in _tenants():
-        with scope.enter(tenant_id), transaction.atomic():
-            history.forget()
-
-
-def _tenants() -> list[UUID]:
-    with transaction.atomic():
-        return every_tenant()
+    in_every_tenant(transaction.atomic(history.forget))

@@ -5,21 +5,22 @@ a second transaction. Several may run: they skip what another has locked. A kill
 because queue, leaves, tree and head change in one transaction, and signing the same tree twice gives the same note.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from uuid import UUID
 
 from django.db import connection, transaction
 
 from controlplane.lib import clock
-from controlplane.lib.logs import get_logger
+from controlplane.lib.logs import bind, get_logger
 from evidence import keyrings, recording, retained, screening, trees
 from evidence.events import EventQuarantined, LogHeartbeat
 from evidence.models import Checkpoint, Leaf, LogHead, Pending, Quarantine
 from evidence.screening import Poison
 from evidence.storing import Written
 from evidence.verify import envelope, merkle, note
-from tenants import arrays, quick, scope
+from tenants import arrays, quick, rounds, scope
 from tenants.actors import Actor
 
 BATCH = 1000
@@ -35,11 +36,15 @@ _begun: set[UUID] = set()
 
 
 def run_once() -> int:
-    """One round over all logs; returns how many leaves were added."""
-    added = sum(_in_log(tenant_id, log_id) for tenant_id, log_id in _places(_QUEUED))
-    for tenant_id, log_id in _places(_UNSIGNED):
-        _sign_log(tenant_id, log_id)
+    """One round over all logs; returns how many leaves were added. No log waits for what goes wrong in another."""
+    added = _in_each(_places(_QUEUED), _in_log)
+    _in_each(_places(_UNSIGNED), _sign_log)
     return added
+
+
+def lacking() -> list[tuple[UUID, UUID]]:
+    """Tenant and log of whatever waits for a leaf or a signature."""
+    return sorted({*_places(_QUEUED), *_places(_UNSIGNED)})
 
 
 def beat() -> int:
@@ -47,7 +52,15 @@ def beat() -> int:
     silent = LogHead.unscoped.filter(last_ms__lt=clock.now_ms() - HEARTBEAT_MS, frozen_reason="")
     with transaction.atomic(durable=True):
         logs = list(silent.values_list("tenant_id", "id"))
-    return sum(_beat_log(tenant_id, log_id) for tenant_id, log_id in logs)
+    return _in_each(logs, _beat_log)
+
+
+def _in_each(places: Iterable[tuple[UUID, UUID]], work: Callable[[UUID, UUID], int]) -> int:
+    done = 0
+    for tenant_id, log_id in places:
+        with bind(tenant_id=tenant_id, log_id=log_id):
+            done += rounds.attempt(partial(work, tenant_id, log_id), otherwise=0)
+    return done
 
 
 def _places(query: str) -> list[tuple[UUID, UUID]]:
@@ -136,10 +149,11 @@ def _leaves(head: LogHead, events: Sequence[Written]) -> tuple[list[bytes], list
     return leaves, hashes
 
 
-def _sign_log(tenant_id: UUID, log_id: UUID) -> None:
+def _sign_log(tenant_id: UUID, log_id: UUID) -> int:
+    """1 when the head is signed now, or is frozen from now on."""
     with _locked(tenant_id, log_id) as head:
         if head is None or head.signed_size >= head.size:
-            return
+            return 0
         fork = _fork(head)
         if fork:
             head.frozen_reason = fork
@@ -147,6 +161,7 @@ def _sign_log(tenant_id: UUID, log_id: UUID) -> None:
         else:
             _sign(head)
         head.save()
+        return 1
 
 
 def _fork(head: LogHead) -> str:

@@ -2,11 +2,9 @@
 
 from uuid import UUID
 
-from django.db import transaction
-
 from evidence import jobs
 from tenants import scope
-from tenants.services import every_tenant
+from tenants.rounds import in_every_tenant
 
 
 def export(tenant_id: str, job_id: str) -> None:
@@ -16,8 +14,4 @@ def export(tenant_id: str, job_id: str) -> None:
 
 def catch_up_exports() -> None:
     """For the sweeper: exports whose task was lost or whose worker died, in every tenant."""
-    with transaction.atomic():
-        tenants = every_tenant()
-    for tenant_id in tenants:
-        with scope.enter(tenant_id):
-            jobs.overdue()
+    in_every_tenant(jobs.overdue)

@@ -2,11 +2,9 @@
 
 from uuid import UUID
 
-from django.db import transaction
-
 from policies import simulation
 from tenants import scope
-from tenants.services import every_tenant
+from tenants.rounds import in_every_tenant
 
 
 def simulate(tenant_id: str, simulation_id: str) -> None:
@@ -16,8 +14,4 @@ def simulate(tenant_id: str, simulation_id: str) -> None:
 
 def catch_up_simulations() -> None:
     """For the sweeper: simulations whose task was lost or whose worker died, in every tenant."""
-    with transaction.atomic():
-        tenants = every_tenant()
-    for tenant_id in tenants:
-        with scope.enter(tenant_id):
-            simulation.overdue()
+    in_every_tenant(simulation.overdue)

@@ -14,14 +14,14 @@ from connectors import enforcement
 from connectors import tasks as connectors
 from controlplane.lib import clock
 from controlplane.lib.errors import DomainError
-from controlplane.lib.logs import bind, get_logger
+from controlplane.lib.logs import get_logger
 from evidence import keeping, pruning
 from evidence import tasks as evidence_tasks
 from policies import services as policies
 from policies import tasks as policy_tasks
 from tenants import halts, keys, payloads, rekeying, scope, triggers
 from tenants.actors import Actor
-from tenants.services import every_tenant
+from tenants.rounds import in_every_tenant, in_tenants
 from workflows import claiming, halting, redriving, retention, wakeups
 from workflows.engine import sub_runs
 
@@ -49,10 +49,12 @@ def wake_overdue() -> int:
 
 def settle_halts() -> None:
     """Stop what halts tell to stop, confirm halts, write what could not be written when they were engaged."""
-    for tenant_id in _under_halt():
-        with scope.enter(tenant_id), bind(tenant_id=tenant_id):
-            halting.stop_covered_runs()
-            _confirm(Actor.system(tenant_id, "sweeper"))
+    in_tenants(_under_halt(), _settle_halts)
+
+
+def _settle_halts() -> None:
+    halting.stop_covered_runs()
+    _confirm(Actor.system(scope.current(), "sweeper"))
 
 
 def _under_halt() -> list[UUID]:
@@ -72,29 +74,25 @@ def _confirm(actor: Actor) -> None:
 def forget_content() -> None:
     """Erase payloads and opted-in content that are past their time, webhook bodies among them, but nothing that an open
     run needs."""
-    for tenant_id in _tenants():
-        with scope.enter(tenant_id), transaction.atomic():
-            retention.prolong()
-            payloads.forget_expired()
-            keeping.forget_expired()
+    in_every_tenant(_forget_content)
+
+
+@transaction.atomic
+def _forget_content() -> None:
+    retention.prolong()
+    payloads.forget_expired()
+    keeping.forget_expired()
 
 
 def prune_record() -> None:
     """Remove events that are older than their tenant keeps the record."""
-    for tenant_id in _tenants():
-        with scope.enter(tenant_id), bind(tenant_id=tenant_id):
-            pruning.prune_all(tenant_id)
+    in_every_tenant(lambda: pruning.prune_all(scope.current()))
 
 
 def end_former_keys() -> None:
     """Carry on with a turn of the key epoch that was begun."""
     if keys.turning():
         rekeying.carry_on()
-
-
-def _tenants() -> list[UUID]:
-    with transaction.atomic():
-        return every_tenant()
 
 
 CHORES = (

@@ -51,8 +51,7 @@ def _serve(stop: threading.Event) -> None:
 
 
 def _round(work: Callable[[], int]) -> int:
-    """A lost connection, a lost race or a root key out of reach ends this round only: the next one starts from what is
-    committed."""
+    """A lost connection or a lost race ends this round only: the next one starts from what is committed."""
     try:
         return work()
     except (DatabaseError, Unavailable):
@@ -64,3 +63,7 @@ def _round(work: Callable[[], int]) -> int:
 def _work_off() -> None:
     while sequencing.run_once():
         pass
+    lacking = sequencing.lacking()
+    if lacking:
+        logs = ", ".join(str(log_id) for _, log_id in lacking)
+        raise CommandError(f"Not everything is sequenced and signed (frozen, failed, or another sequencer's): {logs}")

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from django.db import connections
@@ -19,12 +20,12 @@ from tests.integration.evidence.house import House
 
 
 @pytest.fixture
-def as_sequencer(committed_db: str) -> Callable[[], int]:
-    """Runs rounds of the sequencer in its own database role."""
+def as_sequencer(committed_db: str) -> Callable[..., Any]:
+    """Runs rounds of the sequencer, or something else of it, in its own database role."""
     settings = connections.settings["default"]
     app = {name: settings[name] for name in ("USER", "PASSWORD")}
 
-    def run(verb: Callable[[], int] = sequencing.run_once) -> int:
+    def run(verb: Callable[[], Any] = sequencing.run_once) -> Any:
         connections.close_all()
         settings.update(USER=role_name("sequencer"), PASSWORD=ground.LOCATOR.password("sequencer"))
         try:

@@ -5,12 +5,13 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from django.db import connections
+from cryptography.exceptions import InvalidTag
+from django.db import connections, transaction
 from django.test import override_settings
 
 from controlplane.database import role_name
 from controlplane.lib.ids import uuid7
-from evidence import recording, retained, sequencing, services, trees
+from evidence import keyrings, recording, retained, sequencing, services, trees
 from evidence.events import LogHeartbeat
 from evidence.models import Checkpoint, Event, Leaf, LogHead, Pending, Quarantine
 from evidence.verify import envelope, merkle, note
@@ -38,6 +39,40 @@ def emit(world: object, in_scope: Callable, log_id: UUID) -> Callable[..., recor
 
 def leaves_of(log_id: object) -> Iterator[Leaf]:
     return Leaf.objects.filter(log_id=log_id).order_by("index")
+
+
+def test_a_log_whose_key_opens_nothing_keeps_no_other_waiting(
+    world: object, in_scope: Callable, as_sequencer: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logs = {side.tenant.id: uuid7() for side in (world.a, world.b)}
+    for tenant_id, log in logs.items():
+        with scope.enter(tenant_id), transaction.atomic():
+            services.record(LogHeartbeat(0), actor=Actor.system(tenant_id, "test"), workspace_id=log)
+    broken, sealing = world.a.tenant.id, keyrings.sealing
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            keyrings, "sealing", lambda tenant, use: _raised() if tenant == broken else sealing(tenant, use)
+        )
+        while as_sequencer():
+            pass
+        assert _signed(logs[world.b.tenant.id], world.b.tenant.id) == 1
+        assert _signed(logs[broken], broken) == 0
+        lacking = as_sequencer(sequencing.lacking)
+        assert (broken, logs[broken]) in lacking
+        assert {tenant_id for tenant_id, _ in lacking} == {broken}
+    while as_sequencer():
+        pass
+    assert as_sequencer(sequencing.lacking) == []
+    assert _signed(logs[broken], broken) == 1, "and is signed once it can be"
+
+
+def _raised() -> None:
+    raise InvalidTag
+
+
+def _signed(log_id: UUID, tenant_id: UUID) -> int:
+    with scope.enter(tenant_id), transaction.atomic():
+        return LogHead.objects.get(pk=log_id).signed_size
 
 
 def test_events_become_dense_linked_leaves_under_a_signed_head(
