@@ -35,7 +35,7 @@ def _disagree(manifest: Manifest) -> CheckMessage:
 @register(Tags.compatibility)
 def clocks_fit(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:  # noqa: ARG001 - Django's
     """The first byte and the whole reply fit into the lease."""
-    if clocks.SEND_WINDOW_S + clocks.HARD_DEADLINE_S < clocks.LEASE_S:
+    if clocks.LAST_BYTE_S <= clocks.LEASE_S:
         return []
     hint = "Make INTERLOCK_CALL_LEASE_S longer than INTERLOCK_SEND_WINDOW_S and INTERLOCK_HARD_DEADLINE_S together."
     return [Error("a call can outlive its lease", hint=hint, id="connectors.E003")]

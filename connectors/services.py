@@ -17,7 +17,7 @@ from connectors import classes as data_classes
 from connectors.calls import CallState, Lane
 from connectors.errors import ConfigInvalid
 from connectors.events import EndpointCreated, EndpointSwitched, InstanceSaved, SlackUserLinked, SlackUserUnlinked
-from connectors.gateway.clocks import HARD_DEADLINE_S, SEND_WINDOW_S
+from connectors.gateway.clocks import LAST_BYTE_S
 from connectors.manifests import Manifest
 from connectors.models import ConnectorInstance, SlackIdentity, ToolCall, WebhookEndpoint
 from controlplane.lib import clock
@@ -29,7 +29,7 @@ from tenants.actors import Actor
 from tenants.models import Environment, Membership, User
 from tenants.permissions import Perm, require
 
-IN_FLIGHT = timedelta(seconds=SEND_WINDOW_S + HARD_DEADLINE_S)
+IN_FLIGHT = timedelta(seconds=LAST_BYTE_S)
 
 
 @dataclass(frozen=True)

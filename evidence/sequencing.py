@@ -36,10 +36,10 @@ _begun: set[UUID] = set()
 
 
 def run_once() -> int:
-    """One round over all logs; returns how many leaves were added. No log waits for what goes wrong in another."""
+    """One round over all logs; returns how many leaves were added and heads signed. To sign may need a key, and a new
+    key is told of in the queue. No log waits for what goes wrong in another."""
     added = _in_each(_places(_QUEUED), _in_log)
-    _in_each(_places(_UNSIGNED), _sign_log)
-    return added
+    return added + _in_each(_places(_UNSIGNED), _sign_log)
 
 
 def lacking() -> list[tuple[UUID, UUID]]:

@@ -1,16 +1,21 @@
 """How long things may take, in seconds, and when an unknown outcome is looked at again.
 
-send window < send window + hard deadline < lease: a worker that slept past its window never sends, and
-nobody takes a call over while its first byte could still leave.
+send window < send window + hard deadline + stall ≤ lease: a worker that slept past its window never sends, one that
+slept past its deadline is no more (`stalls`), and nobody takes a call over while a byte of it could still leave.
 """
 
 from datetime import datetime, timedelta
 
 from django.conf import settings
 
+from connectors.stalls import STALL_S
+
 LEASE_S: int = settings.INTERLOCK_CALL_LEASE_S
 SEND_WINDOW_S: int = settings.INTERLOCK_SEND_WINDOW_S
 HARD_DEADLINE_S: int = settings.INTERLOCK_HARD_DEADLINE_S
+LAST_BYTE_S = SEND_WINDOW_S + HARD_DEADLINE_S + STALL_S
+"""From the dispatch on; then no process is left that could send."""
+
 DECISION_MAX_AGE_S = 10
 SEAL_TIMEOUT_S = 10
 HALT_RETRY_S = 3

@@ -161,7 +161,7 @@ def _sent_until(call: ToolCall, looked_at: datetime) -> datetime:
     if attempt is not None and attempt.settled_at is not None:
         return attempt.settled_at
     sent_at = call.dispatched_at or looked_at
-    return sent_at + timedelta(seconds=clocks.SEND_WINDOW_S + clocks.HARD_DEADLINE_S)
+    return sent_at + timedelta(seconds=clocks.LAST_BYTE_S)
 
 
 def _note(call: ToolCall, found: str, detail: str) -> None:

@@ -5,10 +5,12 @@ sends nothing.
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from uuid import UUID
 
 from django.db import DatabaseError, transaction
 
+from connectors import stalls
 from connectors.calls import Lane
 from connectors.errors import SendAborted
 from connectors.gateway import clocks, scopes, tools
@@ -39,7 +41,8 @@ def send(call: ToolCall, bound: Bound, ticket: Ticket, *, sealed: bool) -> Outco
         return NotSent(missing.code, missing.detail)
     with span("tool.send", tool=call.tool, call_id=str(call.pk), attempt=call.attempts):
         try:
-            return bound.tool.verbs.do(context, bound.action.args, bound.action.expected)
+            with _guarded(bound, context):
+                return bound.tool.verbs.do(context, bound.action.args, bound.action.expected)
         except SendAborted as stop:
             return NotSent(stop.code, stop.detail)
         except Exception:
@@ -76,6 +79,11 @@ def gate(call: ToolCall, window_ends: float) -> Callable[[], None]:
 
 def probe_gate() -> None:
     """Looking is allowed in a freeze: it changes nothing and ends the doubt."""
+
+
+def _guarded(bound: Bound, context: CallContext) -> AbstractContextManager[None]:
+    """A write is sent by nobody who sleeps through its deadline."""
+    return stalls.ended_after(context.deadline) if is_write(bound) else nullcontext()
 
 
 def is_write(bound: Bound) -> bool:

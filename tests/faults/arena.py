@@ -24,7 +24,7 @@ from tests.faults import workflows
 from tests.faults.orders import Orders
 from tests.stand_ins import StandIns, running
 
-RUN_LEASE_S, CALL_LEASE_S, WINDOW_S, DEADLINE_S = 4, 5, 2, 2
+RUN_LEASE_S, CALL_LEASE_S, WINDOW_S, DEADLINE_S = 4, 6, 2, 2
 SETTLE_S = 5
 LEASE_S = max(RUN_LEASE_S, CALL_LEASE_S)
 PATIENT_MANIFEST = "0.9.0"

@@ -62,7 +62,7 @@ class Ours:
             "INTERLOCK_WORKERS": str(WORKERS),
             "INTERLOCK_RUN_LEASE_S": str(LEASE_S),
             "INTERLOCK_CALL_LEASE_S": str(LEASE_S),
-            "INTERLOCK_SEND_WINDOW_S": "3",
+            "INTERLOCK_SEND_WINDOW_S": "2",
             "INTERLOCK_HARD_DEADLINE_S": "6",
             "INTERLOCK_LOG_LEVEL": "ERROR",
             "DJANGO_SETTINGS_MODULE": "controlplane.settings",

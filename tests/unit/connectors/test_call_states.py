@@ -33,12 +33,12 @@ def test_what_was_sent_is_never_denied_or_rejected_afterwards() -> None:
 
 
 def test_first_byte_and_reply_fit_into_the_lease() -> None:
-    assert clocks.SEND_WINDOW_S + clocks.HARD_DEADLINE_S < clocks.LEASE_S
+    assert clocks.SEND_WINDOW_S + clocks.HARD_DEADLINE_S < clocks.LAST_BYTE_S <= clocks.LEASE_S
 
 
 def test_clocks_that_do_not_fit_into_the_lease_refuse_to_start(monkeypatch: pytest.MonkeyPatch) -> None:
     assert checks.clocks_fit(None) == []
-    monkeypatch.setattr(clocks, "LEASE_S", clocks.SEND_WINDOW_S + clocks.HARD_DEADLINE_S)
+    monkeypatch.setattr(clocks, "LEASE_S", clocks.LAST_BYTE_S - 1)
     assert [found.id for found in checks.clocks_fit(None)] == ["connectors.E003"]
 
 
