@@ -37,5 +37,5 @@ def clocks_fit(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:  # no
     """The first byte and the whole reply fit into the lease."""
     if clocks.LAST_BYTE_S <= clocks.LEASE_S:
         return []
-    hint = "Make INTERLOCK_CALL_LEASE_S longer than INTERLOCK_SEND_WINDOW_S and INTERLOCK_HARD_DEADLINE_S together."
+    hint = "INTERLOCK_CALL_LEASE_S must hold INTERLOCK_SEND_WINDOW_S, INTERLOCK_HARD_DEADLINE_S and 2 s together."
     return [Error("a call can outlive its lease", hint=hint, id="connectors.E003")]
