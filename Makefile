@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 LOCKS := $(filter-out requirements/bench.txt,$(wildcard requirements/*.txt))
 OPA_VERSION := v1.20.2
 export PYTHONUNBUFFERED = 1
+# a house may have a certificate authority of its own: trust what its machines trust; every package goes by its hash
+export UV_SYSTEM_CERTS ?= 1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up test test-faults check bench bench-engine bench-policy bench-approvals bench-evidence torture lock clean browser opa softhsm verifier test-mutations
