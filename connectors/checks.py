@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.checks import CheckMessage, Error, Tags, register
 
-from connectors import registry
+from connectors import registry, stalls
 from connectors.errors import ManifestInvalid
 from connectors.gateway import clocks
 from connectors.manifests.document import Manifest, builtin_documents, latest_of, parse
@@ -34,8 +34,9 @@ def _disagree(manifest: Manifest) -> CheckMessage:
 
 @register(Tags.compatibility)
 def clocks_fit(app_configs: Any, **kwargs: Any) -> Sequence[CheckMessage]:  # noqa: ARG001 - Django's
-    """The first byte and the whole reply fit into the lease."""
+    """The first byte, the whole reply, and the end of a process that sleeps through it fit into the lease."""
     if clocks.LAST_BYTE_S <= clocks.LEASE_S:
         return []
-    hint = "INTERLOCK_CALL_LEASE_S must hold INTERLOCK_SEND_WINDOW_S, INTERLOCK_HARD_DEADLINE_S and 2 s together."
+    whole = f"INTERLOCK_SEND_WINDOW_S, INTERLOCK_HARD_DEADLINE_S and {stalls.STALL_S} s together"
+    hint = f"INTERLOCK_CALL_LEASE_S must hold {whole}: {clocks.LAST_BYTE_S} s."
     return [Error("a call can outlive its lease", hint=hint, id="connectors.E003")]

@@ -16,6 +16,7 @@ T = TypeVar("T")
 
 
 def in_every_tenant(work: Callable[[], object]) -> None:
+    """`in_tenants`, for all that there are."""
     with transaction.atomic():
         tenants = every_tenant()
     in_tenants(tenants, work)

@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 
-from connectors import cards, wakeups
+from connectors import wakeups
 from connectors.calls import CallStatus
-from tests import gateway_ground as ground
 from tests import slack_ground as slack
 from tests.slack_ground import Desk
 from tests.stand_ins import StandIns
@@ -33,11 +32,7 @@ def way(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def asked(door: SimpleNamespace, vendors: StandIns) -> CallStatus:
-    """A write that waits, with its card posted."""
-    args = ground.update_args(vendors.incident(category="inquiry"))
-    waiting = ground.go(door, ground.spec_for(door, "servicenow.incident.update", "servicenow", args))
-    cards.show(request_id=waiting.request_id)
-    return waiting
+    return slack.asked(door, vendors)
 
 
 @pytest.fixture

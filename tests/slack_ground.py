@@ -15,6 +15,7 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 
 from approvals.models import ApprovalRequest
 from connectors import cards, services
+from connectors.calls import CallStatus
 from connectors.models import ConnectorInstance
 from connectors.sandbox import accounts
 from connectors.slack import listening
@@ -46,14 +47,19 @@ def furnish(side: SimpleNamespace, vendors: StandIns) -> SimpleNamespace:
     return side
 
 
-def waiting_card(ready: SimpleNamespace, vendors: StandIns) -> "Desk":
-    """A change that waits for its decision, with its card in Slack. Inside the tenant's scope."""
-    side = furnish(ready, vendors)
+def asked(side: SimpleNamespace, vendors: StandIns) -> CallStatus:
+    """A write that waits, with its card posted."""
     args = ground.update_args(vendors.incident(category="inquiry"))
     waiting = ground.go(side, ground.spec_for(side, "servicenow.incident.update", "servicenow", args))
     assert waiting.request_id is not None
     cards.show(request_id=waiting.request_id)
-    return Desk(side, vendors, HTTP, waiting.request_id)
+    return waiting
+
+
+def waiting_card(ready: SimpleNamespace, vendors: StandIns) -> "Desk":
+    """A change that waits for its decision, with its card in Slack. Inside the tenant's scope."""
+    side = furnish(ready, vendors)
+    return Desk(side, vendors, HTTP, asked(side, vendors).request_id)
 
 
 def link(side: SimpleNamespace, slack_user: str, user_id: UUID) -> None:

@@ -59,3 +59,12 @@ def test_a_write_whose_content_is_gone_before_its_target_was_read_fails(
     assert (found.state, found.code) == GONE
     assert [entry for entry in vendors.log() if "/__ctl" not in entry["path"]] == []
     assert advanced(ready, proposed).state is CallState.FAILED_PERMANENT, "and stays so"
+
+
+def test_the_output_of_a_call_is_its_runs_and_goes_with_it(ready: SimpleNamespace, vendors: StandIns) -> None:
+    spec = ground.spec_for(ready, "servicenow.incident.get", "servicenow", {"sys_id": vendors.incident()})
+    done = ground.go(ready, spec)
+    assert done.state is CallState.SUCCEEDED
+    with transaction.atomic():
+        digest = ToolCall.objects.get(pk=done.call_id).output_digest
+        assert list(Payload.objects.filter(digest=digest).values_list("holder", flat=True)) == [spec.run_id]
